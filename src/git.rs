@@ -3,13 +3,15 @@
 
 pub mod source;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use base::{ProjectPath, Timestamp};
+
+use crate::recorder::tracked::tracked_below;
 
 /// Variables by which git tells a hook which repository it is of: the one that a path names counts here.
 const OF_ANOTHER: [&str; 2] = ["GIT_DIR", "GIT_WORK_TREE"];
@@ -346,7 +348,7 @@ impl Git {
     /// # Errors
     /// When git fails or lacks one.
     pub fn contents(&self, versions: &[FileVersion]) -> Result<Vec<(FileVersion, Vec<u8>)>, GitError> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let wanted: Vec<&FileVersion> =
             versions.iter().filter(|version| seen.insert(&version.object)).collect();
         if wanted.is_empty() {
@@ -394,6 +396,15 @@ impl Git {
     pub fn hooks_folder(&self) -> Result<PathBuf, GitError> {
         // Told relative to where git was started.
         Ok(self.root.join(self.text(&["rev-parse", "--git-path", "hooks"])?.trim_end_matches('\n')))
+    }
+
+    /// The file with the attributes of this clone, which all its work trees share.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn attributes_file(&self) -> Result<PathBuf, GitError> {
+        let path = self.text(&["rev-parse", "--git-path", "info/attributes"])?;
+        Ok(self.root.join(path.trim_end_matches('\n')))
     }
 
     /// The way from the top of the work tree to the project; empty where they are one.
@@ -468,16 +479,38 @@ impl Git {
         if paths.is_empty() {
             return Ok(Vec::new());
         }
-        let arguments = ["check-ignore", "--stdin", "-z"];
-        let input = paths.iter().map(|path| format!("{}\0", path.as_str())).collect();
+        // Git takes a path for a pattern here, and one that means any file in its index for none that is ignored: a name
+        // with a letter of patterns means its own pointer, too. It can be told to look at no index alone.
+        let is_pattern = |path: &ProjectPath| path.as_str().contains(['*', '?', '[', '\\']);
+        let (odd, plain): (Vec<&ProjectPath>, Vec<&ProjectPath>) =
+            paths.iter().copied().partition(|path| is_pattern(path));
+        let mut ignored = self.ignored(&plain, &[])?;
+        let among_odd = self.ignored(&odd, &["--no-index"])?;
+        if !among_odd.is_empty() {
+            let tracked = self.tracked()?;
+            let found = odd.iter().filter(|path| among_odd.contains(path.as_str()));
+            let found = found.filter(|path| tracked_below(&tracked, path).is_none());
+            ignored.extend(found.map(|path| path.as_str().to_owned()));
+        }
+        Ok(paths.iter().copied().filter(|path| !ignored.contains(path.as_str())).collect())
+    }
+
+    /// Which of `paths` git ignores, by its answer to these options.
+    fn ignored(&self, paths: &[&ProjectPath], options: &[&str]) -> Result<HashSet<String>, GitError> {
+        if paths.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let arguments = [&["check-ignore", "--stdin", "-z"], options].concat();
+        // A colon in front would be an order to git.
+        let input = paths.iter().map(|path| format!("./{}\0", path.as_str())).collect();
         let output = self.feed(&arguments, input)?;
         // 1 means that none is ignored.
         if !matches!(output.status.code(), Some(0 | 1)) {
             return Err(failed(&arguments, &output));
         }
         let ignored = String::from_utf8_lossy(&output.stdout).into_owned();
-        let ignored: std::collections::HashSet<&str> = ignored.split_terminator('\0').collect();
-        Ok(paths.iter().copied().filter(|path| !ignored.contains(path.as_str())).collect())
+        let ignored = ignored.split_terminator('\0').filter_map(|path| path.strip_prefix("./"));
+        Ok(ignored.map(str::to_owned).collect())
     }
 }
 

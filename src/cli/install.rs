@@ -1,6 +1,6 @@
 //! `pipe install`: hooks for git, and how git merges locks and pointers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 
@@ -12,9 +12,11 @@ use crate::ui::Printer;
 /// Let git call pipe: data follows checkouts and pushes, locks and pointers merge stage by stage
 ///
 /// Hooks: after a checkout and after a merge (which `git pull` makes) `pipe checkout`, before a commit `pipe status` (which stops nothing), before a push
-/// `pipe push`. What stands in hooks stays. The merge driver is noted in the settings of this clone and in
-/// .gitattributes, which belongs into version control; another driver that git has there for these files stays. Safe to run
-/// again.
+/// `pipe push`. What stands in hooks stays. The merge driver is noted in the settings of this clone, in its
+/// .git/info/attributes, which counts on every branch, and in .gitattributes, which belongs into version control; another
+/// driver that git has there for these files stays. Safe to run again. To undo it, remove what stands between
+/// `# >>> pipe >>>` and `# <<< pipe <<<` in the hooks, the lines with `merge=pipe` in both files, and the section
+/// `merge.pipe` of the settings (`git config --remove-section merge.pipe`).
 #[derive(Debug, Args)]
 pub struct InstallArgs {
     /// Install the merge driver alone
@@ -64,7 +66,8 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
         .collect();
     if !ours.is_empty() {
         printer.say(format_args!(
-            "Installed the merge driver for {}; `git add .gitattributes` shares it.",
+            "Installed the merge driver for {}: on every branch of this clone (.git/info/attributes); \
+             `git add .gitattributes` shares it.",
             ours.join(" and ")
         ));
     }
@@ -139,32 +142,74 @@ type Kept = Vec<(String, String)>;
 fn install_driver(project: &Project, git: &Git) -> CliResult<Kept> {
     git.configure("merge.pipe.name", "merge locks and pointers stage by stage")?;
     git.configure("merge.pipe.driver", "pipe merge-driver %O %A %B %P")?;
-    let (mut kept, mut missing) = (Kept::new(), Vec::new());
     let lock = project.dialect.lock_file();
     let pointer = format!("data{}", project.dialect.pointer_suffix());
-    for (pattern, file) in [(lock.to_owned(), lock), (pointers(project), &pointer)] {
+    let files = [(lock.to_owned(), lock), (pointers(project), &pointer)];
+    // Those of this clone count on every branch, also where a branch has no shared ones yet.
+    let (own, prefix) = (git.attributes_file()?, git.prefix()?);
+    let own_lines = files.each_ref().map(|(pattern, _)| format!("{} merge=pipe", below(&prefix, pattern)));
+    let before = text_of(&own)?;
+    let is_own = |line: &&str| own_lines.iter().any(|own| line.trim_end() == own);
+    let mut own_text: String = before.split_inclusive('\n').filter(|line| !is_own(line)).collect();
+    // They go before the others: what others say is known without them alone.
+    if own_text != before {
+        disk::replace(&own, own_text.as_bytes())?;
+    }
+    let shared = project.root.join(".gitattributes");
+    let (mut kept, mut missing) = (Kept::new(), Vec::new());
+    for ((pattern, file), own_line) in files.into_iter().zip(&own_lines) {
         match git.attribute("merge", file)? {
-            Some(driver) if driver == "pipe" => {}
-            Some(driver) => {
+            Some(driver) if driver != "pipe" => {
                 let written = match driver.as_str() {
                     "set" => "merge".to_owned(),
                     "unset" => "-merge".to_owned(),
                     driver => format!("merge={driver}"),
                 };
                 kept.push((pattern, written));
+                continue;
             }
-            None => missing.push(format!("{pattern} merge=pipe\n")),
+            Some(_) => {}
+            None => missing.push(format!("{pattern} merge=pipe")),
         }
+        add_line(&mut own_text, own_line);
     }
-    if missing.is_empty() {
-        return Ok(kept);
+    if !missing.is_empty() {
+        let mut text = text_of(&shared)?;
+        for line in &missing {
+            add_line(&mut text, line);
+        }
+        disk::replace(&shared, text.as_bytes())?;
     }
-    let path: PathBuf = project.root.join(".gitattributes");
-    let mut text = disk::read_text_optional(&path)?.unwrap_or_default();
+    if own_text != text_of(&own)? {
+        disk::replace(&own, own_text.as_bytes())?;
+    }
+    Ok(kept)
+}
+
+fn text_of(path: &Path) -> CliResult<String> {
+    Ok(disk::read_text_optional(path)?.unwrap_or_default())
+}
+
+fn add_line(text: &mut String, line: &str) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    text.push_str(&missing.concat());
-    disk::replace(&path, text.as_bytes())?;
-    Ok(kept)
+    text.push_str(line);
+    text.push('\n');
+}
+
+/// Makes of a pattern for names in the project, which lies in that folder of the repository, one for the repository.
+fn below(folder: &str, pattern: &str) -> String {
+    if folder.is_empty() {
+        return pattern.to_owned();
+    }
+    let is_letter_of_patterns = |c: char| matches!(c, '*' | '?' | '[' | '\\');
+    let escaped = |c: char| is_letter_of_patterns(c).then_some('\\').into_iter().chain([c]);
+    let whole = format!("/{}/**/{pattern}", folder.chars().flat_map(escaped).collect::<String>());
+    if !whole.contains([' ', '\t', '\n', '"']) {
+        return whole;
+    }
+    // Where it would end in the middle, git reads it in quotes.
+    let text = whole.replace('\\', r"\\").replace('"', r#"\""#).replace('\t', r"\t").replace('\n', r"\n");
+    format!("\"{text}\"")
 }

@@ -71,7 +71,8 @@ pub struct DuArgs {
 
 #[derive(Debug, Args)]
 struct PlaceArgs {
-    /// A git revision [default: the workspace]; of `pipe list`, also another repository: a path, or a URL that git knows
+    /// A git revision [default: the workspace]; `.`, which is this repository; of `pipe list`, also another repository: a
+    /// path, or a URL that git knows
     #[arg(value_name = "REV")]
     revision: Option<String>,
     /// A folder or file; alone, it may stand in place of the revision
@@ -121,7 +122,13 @@ impl PlaceArgs {
     /// What of this project is meant: with `--rev`, the one word is a path.
     fn at(&self, rev: Option<&String>) -> CliResult<PlaceArgs> {
         let PlaceArgs { revision, path } = self;
+        // DVC's commands name the repository first, and it is this one.
+        let is_named = revision.as_deref().is_some_and(is_here);
+        let revision = if is_named && rev.is_some() && path.is_some() { &None } else { revision };
         match (rev, revision, path) {
+            (Some(rev), None, Some(path)) => {
+                Ok(PlaceArgs { revision: Some(rev.clone()), path: Some(path.clone()) })
+            }
             (None, ..) => Ok(PlaceArgs { revision: revision.clone(), path: path.clone() }),
             (Some(_), Some(_), Some(_)) => Err(CliError::message("the revision is named twice")
                 .hint("leave `--rev` or the first word out; only of another repository a path and `--rev` go together")),
@@ -140,6 +147,9 @@ impl PlaceArgs {
             Some(text) => ProjectPath::resolve(&project.base, text).map_err(CliError::from),
         };
         match (&self.revision, &self.path) {
+            (Some(word), Some(path)) if is_here(word) => {
+                select(data(&project, &Revision::Workspace, printer)?, at(Some(path))?)
+            }
             (Some(revision), path) if path.is_some() => {
                 let place = at(path.as_deref())?;
                 let data = data(&project, &Revision::parse(&project, revision)?, printer)?;
@@ -163,6 +173,16 @@ impl PlaceArgs {
             }
         }
     }
+}
+
+/// Whether a word names the repository that is worked in, as DVC's commands do: `.`, or the way to its top.
+fn is_here(word: &str) -> bool {
+    // No revision of git has such a name.
+    let is_way = word == "." || word == ".." || word.starts_with("./") || word.starts_with("../");
+    let Ok(folder) = std::fs::canonicalize(word) else { return false };
+    let same = |path: std::io::Result<std::path::PathBuf>| path.is_ok_and(|path| path == folder);
+    let is_root = || Project::find().is_ok_and(|project| same(std::fs::canonicalize(project.root)));
+    (is_way || word.starts_with('/')) && (same(std::env::current_dir()) || is_root())
 }
 
 /// The recorded data of a state.

@@ -76,10 +76,10 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 struct GlobalArgs {
     /// Print errors and data alone, and no word about progress
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, overrides_with = "quiet")]
     quiet: bool,
     /// Tell also which stages are up to date, and every line that stages print
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", overrides_with = "verbose")]
     verbose: bool,
     /// Use colours: auto (on a terminal, unless NO_COLOR is set), always or never
     #[arg(

@@ -185,6 +185,8 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         }
         // The list said so already.
         Err(_) if !args.json && !printer.is_quiet() => Err(CliError::silent(ErrorKind::Unable)),
+        // So it was, of the source that could not be asked.
+        Ok(()) if updates.unasked => Err(CliError::silent(ErrorKind::Unable)),
         result => result,
     }
 }
@@ -441,7 +443,7 @@ fn print_status(
     printer: Printer,
 ) {
     let pipeline = inside.pipeline;
-    let mut all_fresh = left.is_empty() && updates.is_empty();
+    let mut all_fresh = left.is_empty() && updates.is_empty() && !updates.unasked;
     for leftover in left {
         printer.data_text(leftovers::line(leftover));
     }

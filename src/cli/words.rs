@@ -64,7 +64,8 @@ const WORDS: &[(&[&str], &str)] = &[
     (
         &["destroy"],
         "remove by hand what there is: `pipe unprotect` makes files of links into the cache, then the folder `.pipe`, \
-         pointers and pipeline.yaml can go",
+         pointers, pipeline.yaml and pipeline.lock can go; in a project of DVC, the folder `.dvc`, `.dvc` files, dvc.yaml and \
+         dvc.lock, and `.dvcignore`",
     ),
     (&["daemon"], "pipe leaves no process behind, and reports to nobody"),
     (
@@ -193,7 +194,19 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
     ),
     ("plots show", &["--html-template"], "`--format svg` makes drawings for a page of your own"),
     ("plots diff", &["--html-template"], "`--format svg` makes drawings for a page of your own"),
+    (
+        "update",
+        &["--force", "-f"],
+        "`pipe checkout -f DATA` gives up what was edited here; `pipe update` then brings what is new",
+    ),
     ("update", &["--to-remote", "--remote", "-r"], "`pipe push` brings it to a remote afterwards"),
+    ("repro", &["-n"], "`--dry` tells what would run, and `--no-commit` stores no outs"),
+    (
+        "add",
+        &["--recursive", "-R"],
+        "`pipe add FOLDER` puts a folder under version control as one, `pipe add FOLDER/*` each thing in it",
+    ),
+    ("commit", &["--data-only"], "`pipe commit DATA` records the data that is named, and no stage"),
     ("add", &["--external"], "`pipe import-url PATH` brings what lies outside of the project"),
 ];
 
@@ -231,6 +244,9 @@ fn translate_flag(mut told: clap::Error) -> clap::Error {
     if let Some((.., instead)) = known {
         told.remove(ContextKind::SuggestedArg);
         told.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*instead).into()]));
+    } else if !std::path::Path::new(flag).exists() {
+        // That it could be a path (`-- -n`) helps whoever has such a file.
+        told.remove(ContextKind::Suggested);
     }
     told
 }

@@ -180,11 +180,12 @@ impl<'a> ReproView<'a> {
                 let took = report::duration_text(millis(*duration));
                 self.say(state, &format!("{} {name} in {took}.", self.printer.paint("32", "Finished")));
             }
-            Outcome::Recorded { .. } => {
-                self.say(
-                    state,
-                    &format!("{} the changed data of {name}.", self.printer.paint("32", "Recorded")),
-                );
+            Outcome::Recorded { is_anew, .. } => {
+                let (done, what) = match is_anew {
+                    true => ("Stored", format!("the data of {name} anew, which the cache had lost")),
+                    false => ("Recorded", format!("the changed data of {name}")),
+                };
+                self.say(state, &format!("{} {what}.", self.printer.paint("32", done)));
             }
             Outcome::Restored { source, .. } => {
                 let from = describe_source(source, self.pipeline.stage(stage));

@@ -506,3 +506,26 @@ fn files_of_the_other_tool_are_told() {
         sandbox.pipe(["status"]).code(2).tells(&["are files of", &pointer, lock, "`pipe add other`"]);
     }
 }
+
+/// A shared cache may hold what another user keeps for himself: to fetch it would not help.
+#[test]
+fn a_copy_in_the_cache_that_may_not_be_read_is_told() {
+    for is_dvc in [false, true] {
+        let sandbox = data(is_dvc);
+        sandbox.remove("raw");
+        let blobs = sandbox.files(sandbox.cache());
+        let blobs: Vec<&String> = blobs.iter().filter(|path| !path.contains("/stages/")).collect();
+        assert!(!blobs.is_empty());
+        let set_all = |mode| {
+            for blob in &blobs {
+                set_mode(&sandbox, blob, mode);
+            }
+        };
+        set_all(0);
+        let said = as_nobody(&sandbox, &["status"]).code(2).stdout;
+        assert!(said.contains("data raw is in the cache, where you may not read it"), "{said}");
+        assert!(!said.contains("pipe pull"), "{said}");
+        set_all(0o444);
+        as_nobody(&sandbox, &["checkout"]).code(0);
+    }
+}

@@ -164,6 +164,15 @@ fn list_and_du_need_no_data() {
     );
     assert_eq!(sandbox.ok(["du"]).stdout, "2 B\tdata.csv\n2 B\tn\n14 B\traw/\n18 B\ttotal\n");
     assert_eq!(sandbox.ok(["du", "HEAD", "raw", "-s"]).stdout, "4 B\ttotal\n");
+    // As in DVC, where the repository comes first.
+    let root = sandbox.root().display().to_string();
+    for here in [".", "./", &root] {
+        assert_eq!(sandbox.ok(["du", here, "raw", "-s"]).stdout, "14 B\ttotal\n");
+        assert_eq!(sandbox.ok(["list", here, "raw"]).stdout, sandbox.ok(["list", "raw"]).stdout);
+        let at_head = sandbox.ok(["list", here, "raw", "--rev", "HEAD", "--size"]).stdout;
+        assert_eq!(at_head, sandbox.ok(["list", "HEAD", "raw", "--size"]).stdout);
+        sandbox.pipe(["list", here, "nosuch"]).code(2).tells(&["no data is recorded at nosuch"]);
+    }
     std::fs::create_dir(sandbox.path("empty")).unwrap();
     assert_eq!(sandbox.ok(["--cd", "empty", "list"]).stdout, "");
     sandbox.pipe(["list", "nowhere"]).code(2).tells(&["no data is recorded at nowhere"]);

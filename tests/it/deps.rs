@@ -486,7 +486,12 @@ fn imports_that_are_not_frozen_follow_their_source_as_in_dvc() {
     pipe(&ours, &["update", "x"]).code(0).tells(&["Unchanged: x"]);
     // A server that is away hides nothing else, and a reproduction says so.
     server.answer("500 Oh\nContent-Length: 0", "500 Oh\nContent-Length: 0");
-    pipe(&ours, &["status"]).code(0).tells(&["it is not known whether", "`--no-updates` does not ask"]);
+    for words in [&["status"][..], &["status", "--json"], &["status"], &["status", "-q"]] {
+        let said =
+            pipe(&ours, words).code(2).tells(&["it is not known whether", "`--no-updates` does not ask"]);
+        assert!(!said.stdout.contains("Everything is up to date"), "{}", said.stdout);
+    }
+    pipe(&ours, &["status", "-q", "--no-updates"]).code(0);
     pipe(&ours, &["repro"]).code(2).tells(&["failed to bring"]);
     assert_eq!(ours.read("x"), "two");
     // Where a server tells nothing else, the size counts.

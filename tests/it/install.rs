@@ -45,6 +45,7 @@ fn hooks_are_installed_once_beside_what_stands_there() {
     sandbox.ok(["install"]);
     assert_eq!(read(), before);
     assert_eq!(sandbox.read(".gitattributes"), "*.bin -diff\npipeline.lock merge=pipe\n*.pipe merge=pipe\n");
+    assert_eq!(sandbox.read(".git/info/attributes"), "pipeline.lock merge=pipe\n*.pipe merge=pipe\n");
     sandbox.write(".git/hooks/pre-push", "#!/usr/bin/env python3\nprint()\n");
     sandbox.pipe(["install"]).code(2).tells(&["is no shell script", "--no-hooks"]);
     sandbox.ok(["install", "--no-hooks"]);
@@ -64,10 +65,11 @@ fn another_merge_driver_stays() {
     ]);
     assert!(!said.stderr.contains("Installed the merge driver"), "{}", said.stderr);
     assert_eq!(sandbox.read(".gitattributes"), theirs);
+    assert!(!sandbox.exists(".git/info/attributes"));
     // Of each by itself.
     sandbox.write(".gitattributes", "*.dvc merge=dvc");
     for _ in 0..2 {
-        sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock;"]);
+        sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock:"]);
         assert_eq!(sandbox.read(".gitattributes"), "*.dvc merge=dvc\ndvc.lock merge=pipe\n");
     }
     // What is no driver.
@@ -76,7 +78,7 @@ fn another_merge_driver_stays() {
     sandbox.ok(["install", "--no-hooks"]).tells(&told);
     // As it is told.
     sandbox.write(".gitattributes", format!("{theirs}dvc.lock merge=pipe\n*.dvc merge=pipe\n"));
-    sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock and pointers;"]);
+    sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock and pointers:"]);
     // Where git's own file says so.
     sandbox.remove(".gitattributes");
     sandbox.write(".git/info/attributes", "*.dvc merge=dvc\n");
@@ -350,4 +352,50 @@ fn files_of_dvc_merge_too() {
     let (start, rest) = lock.split_once("<<<<<<< ours\n").unwrap();
     assert!(start == "schema: '2.0'\nstages:\n" && rest.starts_with("  a:\n"), "{lock}");
     assert!(rest.split_once(">>>>>>> theirs\n").unwrap().1.starts_with("  b:\n"), "{lock}");
+}
+
+/// Branches that began before `pipe install` have no `.gitattributes`, and git reads that of the branch that it merges into.
+#[test]
+fn branches_without_attributes_merge_too() {
+    for folder in ["", "my project [1]/"] {
+        let sandbox = Sandbox::new();
+        sandbox.write(&format!("{folder}pipeline.yaml"), "stages: {}\n");
+        let inside = |words: &[&str]| {
+            let cd = format!("./{folder}");
+            sandbox.ok(["--cd", cd.as_str()].iter().chain(words)).stderr
+        };
+        let data = |name: &str| sandbox.write(&format!("{folder}data/{name}"), format!("{name}\n"));
+        inside(&["init"]);
+        data("base");
+        inside(&["add", "data"]);
+        sandbox.commit("base");
+        sandbox.git(["branch", "old"]);
+        sandbox.git(["worktree", "add", "-q", "../tree", "old"]);
+        assert!(inside(&["install"]).contains("on every branch of this clone"));
+        data("one");
+        inside(&["add", "data"]);
+        sandbox.commit("one");
+        sandbox.git(["checkout", "-q", "old", "--ignore-other-worktrees"]);
+        assert!(!sandbox.exists(&format!("{folder}.gitattributes")));
+        inside(&["checkout"]);
+        data("two");
+        inside(&["add", "data"]);
+        sandbox.commit("two");
+        sandbox.finish(git(&sandbox, &["merge", "-q", "-m", "both", "main"])).code(0);
+        inside(&["checkout"]);
+        let is_there = |name: &str| sandbox.exists(&format!("{folder}data/{name}"));
+        assert!(["base", "one", "two"].into_iter().all(is_there));
+        // Once more it adds to the file of the branch alone, where that has none.
+        sandbox.git(["checkout", "-q", "old~1"]);
+        let own = sandbox.read(".git/info/attributes");
+        inside(&["install"]);
+        assert_eq!(sandbox.read(".git/info/attributes"), own);
+        assert_eq!(
+            sandbox.read(&format!("{folder}.gitattributes")),
+            "pipeline.lock merge=pipe\n*.pipe merge=pipe\n"
+        );
+        let named = format!("{folder}data.pipe");
+        let told = sandbox.git(["-C", "../tree", "check-attr", "merge", "--", named.as_str()]);
+        assert!(told.ends_with("merge: pipe\n"), "{told}");
+    }
 }

@@ -197,3 +197,40 @@ fn each_line_is_one_write() {
     }
     assert!(lines > 0);
 }
+
+/// That it could be a path helps whoever has such a file, and nobody else.
+#[test]
+fn an_unknown_flag_is_no_path() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.pipe(["add", "-n"]).code(2).stderr;
+    assert!(said.contains("unexpected argument '-n'") && !said.contains("as a value"), "{said}");
+    sandbox.write("-n", "1\n");
+    sandbox.pipe(["add", "-n"]).code(2).tells(&["use '-- -n'"]);
+    sandbox.ok(["add", "--", "-n"]);
+}
+
+#[test]
+fn a_flag_of_how_much_is_told_may_stand_twice() {
+    let sandbox = Sandbox::with_pipeline("stages:\n  s: {cmd: echo 1 > o, outs: [o]}\n");
+    sandbox.ok(["repro"]);
+    for words in [&["status", "-vv"][..], &["status", "-v", "-v"], &["-v", "status", "-v", "--verbose"]] {
+        assert_eq!(sandbox.ok(words).stdout, "s: up to date\nEverything is up to date.\n", "{words:?}");
+    }
+    for words in [&["status", "-qq"][..], &["-q", "status", "-q"]] {
+        assert_eq!(sandbox.ok(words).stdout, "", "{words:?}");
+    }
+    sandbox.pipe(["status", "-q", "-v"]).code(2);
+}
+
+#[test]
+fn data_that_the_cache_has_lost_is_not_called_changed() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "");
+    sandbox.write("data", "1\n");
+    sandbox.ok(["add", "data"]);
+    sandbox.remove(sandbox.cache());
+    let said = sandbox.ok(["repro"]).tells(&["Stored the data of data.dvc anew, which the cache had lost"]);
+    assert!(!said.stderr.contains("changed"), "{}", said.stderr);
+    sandbox.write("data", "2\n");
+    sandbox.ok(["repro"]).tells(&["Recorded the changed data of data.dvc"]);
+}

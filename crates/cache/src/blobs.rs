@@ -144,6 +144,27 @@ impl Blobs {
         ((is_as_recorded && !seals) || is_sound()).then_some(stamp.size)
     }
 
+    /// The first blob of a content, or folder of the cache, that lies there and may not be read.
+    pub fn denied(&self, state: &FileState) -> Option<PathBuf> {
+        let is_denied = |path: &Path| {
+            fs::File::open(path).is_err_and(|fault| fault.kind() == std::io::ErrorKind::PermissionDenied)
+        };
+        let (mut open, mut seen) = (vec![*state], HashSet::new());
+        while let Some(state) = open.pop() {
+            let path = self.path_of(&state);
+            if is_denied(&path) {
+                return Some(path);
+            }
+            if state.is_folder()
+                && seen.insert(state.digest)
+                && let Ok(tree) = self.tree(&state.digest)
+            {
+                open.extend(tree.entries().iter().map(|(_, entry)| entry.state()));
+            }
+        }
+        None
+    }
+
     /// Whether a content is there whole: the blob, or the tree with everything it names. Each content is asked for once,
     /// however often a manifest that came from elsewhere names it.
     pub fn has_all(&self, state: &FileState) -> bool {

@@ -172,6 +172,9 @@ impl CacheError {
                 Some("run the command again once nothing writes to the file; nothing was recorded")
             }
             CacheError::InTheWay { .. } => Some("a file belongs there, and what is ignored is never removed"),
+            CacheError::Name { source: PathError::Reserved(_), .. } => Some(
+                "leave it out by a line with its name in .pipeignore (in a project of DVC, .dvcignore), or move it elsewhere",
+            ),
             CacheError::Name { .. } => Some("rename it, or move it elsewhere"),
             CacheError::SameName { .. } => Some("rename one of them: some file systems cannot hold both"),
             CacheError::Loop { .. } | CacheError::Dangling { .. } => {

@@ -153,17 +153,22 @@ impl Workspace {
             && (self.ignores.is_ignored(path, is_folder) || self.is_left_out(&self.os_path(path)))
     }
 
-    /// Whether what lies in a folder is no part of it in a project of DVC: its walks enter no link to a folder, and no other
-    /// project of DVC, which is each folder with a `.dvc` in it. Outside of the project it looks for no other.
+    /// Whether what lies in a folder is no part of it in a project of DVC: its walks enter no link to a folder, no other
+    /// project of DVC, which is each folder with a `.dvc` in it, and nothing that is git's, Mercurial's or DVC's own: data
+    /// may be a clone. Outside of the project it looks for none of these but links.
     pub(crate) fn is_left_out(&self, os_path: &Path) -> bool {
         if !self.blobs.layout().is_flat() {
             return false;
         }
+        let is_inside = self.ignores.root.parent().is_some();
+        let name = os_path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match fs::symlink_metadata(os_path) {
+            // A clone's is a file where it is a worktree or a submodule.
+            Ok(_) if is_inside && name == ".git" => true,
             Ok(metadata) if metadata.is_symlink() => os_path.is_dir(),
             Ok(metadata) if metadata.is_dir() => {
-                let is_inside = self.ignores.root.parent().is_some();
-                is_inside && fs::symlink_metadata(os_path.join(".dvc")).is_ok()
+                let is_its_own = matches!(name, ".hg" | ".dvc");
+                is_inside && (is_its_own || fs::symlink_metadata(os_path.join(".dvc")).is_ok())
             }
             _ => false,
         }

@@ -486,12 +486,14 @@ impl Steps<'_> {
                 }
                 continue;
             }
-            if is_folder && workspace.is_left_out(entry.path()) {
+            if (is_folder || name == Some(".git")) && workspace.is_left_out(entry.path()) {
                 // Whether it still is, is asked again once it looks otherwise.
                 if let Some((path, metadata)) = path.zip(entry.metadata().ok()) {
                     workspace.note(&path, &metadata);
                 }
-                self.entries.skip_current_dir();
+                if is_folder {
+                    self.entries.skip_current_dir();
+                }
                 continue;
             }
             let name = record_name(entry.path(), entry.file_name())?;

@@ -327,10 +327,15 @@ impl Aside {
     }
 }
 
-/// Moves what stands at `old` to `place`, in folders only what is missing there.
+/// Moves what stands at `old` to `place`, in folders only what is missing there. A repository is one thing: what a command
+/// has cloned again takes nothing over from what it cloned before.
 fn carry(old: &Path, place: &Path) -> Result<(), DiskError> {
     let Ok(metadata) = fs::symlink_metadata(place) else { return disk::move_path(old, place) };
-    if metadata.is_dir() && fs::symlink_metadata(old).is_ok_and(|metadata| metadata.is_dir()) {
+    let is_repository = place.file_name().is_some_and(|name| name == ".git" || name == ".hg");
+    if !is_repository
+        && metadata.is_dir()
+        && fs::symlink_metadata(old).is_ok_and(|metadata| metadata.is_dir())
+    {
         let fault = |source| DiskError::new("list folder", old, source);
         for entry in fs::read_dir(old).map_err(fault)? {
             let entry = entry.map_err(fault)?;

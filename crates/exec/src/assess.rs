@@ -194,7 +194,18 @@ fn assess_with(
             let mut outs = stage.outs.iter().zip(&observed.outs);
             let gone = outs.find(|(_, now)| now.is_none()).map_or(&stage.outs[0], |(out, _)| out);
             let path = gone.path.clone();
-            let decision = Decision::Unknown { reasons: vec![StaleReason::DataMissing { path }] };
+            let denied = locked.and_then(|locked| world.workspace.blobs.denied(locked.recorded(gone)?));
+            let reason = match denied {
+                Some(blob) => {
+                    let message = format!(
+                        "data {path} is in the cache, where you may not read it: ask the owner of {}",
+                        base::shown(&blob)
+                    );
+                    StaleReason::Unreadable { path: path.into(), message }
+                }
+                None => StaleReason::DataMissing { path },
+            };
+            let decision = Decision::Unknown { reasons: vec![reason] };
             let Observed { outs, special_outs, .. } = observed;
             return Assessment { decision, inputs, is_recorded, outs, special_outs, assumed };
         }

@@ -46,6 +46,15 @@ impl Attempt<'_, '_, '_> {
         if assessment.decision == Decision::Fresh {
             return Ok(Outcome::Fresh);
         }
+        // Whoever was waited for may have brought it up to date. To claim it for nothing would be in the way of others, and
+        // DVC does not wait, but fails.
+        claims.await_records()?;
+        if self.shop.ledger().refresh_for(&self.stage.address)? {
+            assessment = self.shop.assess(self.stage, self.forced);
+            if assessment.decision == Decision::Fresh {
+                return Ok(Outcome::Fresh);
+            }
+        }
         let params = &self.shop.params;
         let (reads, writes) =
             (special::read_places(params, self.stage), special::written_places(params, self.stage));
@@ -171,7 +180,12 @@ impl Attempt<'_, '_, '_> {
             }
             let (outs, outside) = self.store_outs(Duration::ZERO)?;
             self.record(&job, &outs, outside)?;
-            return Ok(Outcome::Recorded { outs });
+            let is_same = |(path, state): &(ProjectPath, FileState)| {
+                let known = locked.as_ref().and_then(|locked| locked.out(path));
+                known.is_some_and(|known| known.digest == state.digest)
+            };
+            let is_anew = outs.iter().all(is_same);
+            return Ok(Outcome::Recorded { outs, is_anew });
         }
         self.run(&job, locked.as_ref(), &assessment, claim, told)
     }

@@ -262,6 +262,14 @@ impl<'a> Claims<'a> {
         self.lock.is_alone()
     }
 
+    /// Waits until the neighbour, where there is one, has written down what became of the stage that it has just ended.
+    ///
+    /// # Errors
+    /// When its lock file cannot be made or locked.
+    pub(crate) fn await_records(&self) -> Result<(), DiskError> {
+        self.neighbour.as_ref().map_or(Ok(()), |neighbour| neighbour.records().map(drop))
+    }
+
     fn moment(&self) -> Result<Moment, DiskError> {
         Moment::take(&self.jobs.with_extension("lock"))
     }
@@ -297,14 +305,15 @@ impl<'a> Claims<'a> {
             }
         }
         let listed = match &self.neighbour {
-            Some(neighbour) => match neighbour.list(&wish, self.command)? {
-                Ok(listed) => {
-                    // It takes its paths off the list a moment before it writes down what became of them.
-                    drop(neighbour.records()?);
-                    Some(listed)
+            Some(neighbour) => {
+                // Between two stages it has none on its list, writes down what became of the one and begins the other, and
+                // fails if somebody is in its way then. It keeps others from its records until the other's command runs.
+                let _records = neighbour.records()?;
+                match neighbour.list(&wish, self.command)? {
+                    Ok(listed) => Some(listed),
+                    Err(by) => return Ok(Err(InTheWay::Busy(by))),
                 }
-                Err(by) => return Ok(Err(InTheWay::Busy(by))),
-            },
+            }
             None => None,
         };
         let free = self.folders.lock().folders.pop();
@@ -386,6 +395,7 @@ fn tell(recovered: &Recovered, observer: &dyn Observer) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cut_off::tests::Unrecorded;
 
     fn path(text: &str) -> ProjectPath {
         ProjectPath::from_record(text).unwrap()
@@ -452,5 +462,49 @@ mod tests {
             let wish = wish(reads, writes, pools);
             assert_eq!(wish.is_hindered_by(&held), is_hindered, "{wish:?}");
         }
+    }
+
+    struct Deaf;
+
+    impl Observer for Deaf {
+        fn event(&self, _: Event<'_>) {}
+    }
+
+    /// Between two stages the neighbour has none on its list and fails if somebody is there: it holds its records meanwhile.
+    #[test]
+    fn nothing_is_claimed_while_the_neighbour_writes_its_records() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, jobs) = (folder.path(), folder.path().join("jobs"));
+        let theirs = folder.path().join("theirs");
+        let lock = LockFile::acquire(
+            &root.join("lock"),
+            "pipe repro",
+            disk::Sharing::Shared,
+            std::time::Duration::ZERO,
+            &|| true,
+            &mut |_| (),
+        );
+        let lock = lock.unwrap();
+        let neighbour = Neighbour::new(root, &theirs);
+        let records = neighbour.records().unwrap();
+        std::thread::scope(|scope| {
+            let claimed = scope.spawn(|| {
+                let recovery = (&Unrecorded as &dyn Recall, MadeSince::Refuse);
+                let claims = Claims::new(root, &jobs, &lock, "pipe repro", recovery, Some(neighbour.clone()));
+                claims.claim(wish(&[], &["out"], &[]), &Deaf).unwrap().map(drop)
+            });
+            while !jobs.with_extension("lock").exists() {
+                std::thread::yield_now();
+            }
+            // The first process lives as long as the system does.
+            let list = r#"{"read": {"PATH": [{"pid": 1, "cmd": "dvc repro"}]}, "write": {}}"#;
+            let list = list.replace("PATH", &root.join("out").to_string_lossy());
+            disk::replace(&theirs.join("rwlock"), list.as_bytes()).unwrap();
+            drop(records);
+            let InTheWay::Busy(by) = claimed.join().unwrap().unwrap_err() else {
+                panic!("nothing was cut off")
+            };
+            assert!(by.contains("`dvc repro` (pid 1)"), "{by}");
+        });
     }
 }

@@ -66,6 +66,8 @@ pub enum Outcome {
     Recorded {
         /// What it holds.
         outs: OutStates,
+        /// Whether that is what was recorded already, and only the cache had lost it.
+        is_anew: bool,
     },
     /// Its command ran.
     Ran {

@@ -12,9 +12,14 @@ use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
 
-/// By imported data, where it came from and what is new there.
+/// What is new where data came from.
 #[derive(Debug, Default)]
-pub struct Updates(BTreeMap<StageId, (Import, Update)>);
+pub struct Updates {
+    /// By imported data, where it came from and what is new there.
+    new: BTreeMap<StageId, (Import, Update)>,
+    /// Whether a source could not be asked.
+    pub unasked: bool,
+}
 
 /// Asks the repositories and sources of the imports among `wanted`. One that cannot be asked is told, and makes nothing stale.
 ///
@@ -33,9 +38,10 @@ pub fn find(
         let stage = pipeline.stage(*id);
         let Some(import) = import::of_stage(project, stage)? else { continue };
         match import::update_of(&depot, project, stage, &import) {
-            Ok(Some(update)) => drop(updates.0.insert(*id, (import, update))),
+            Ok(Some(update)) => drop(updates.new.insert(*id, (import, update))),
             Ok(None) => {}
             Err(fault) => {
+                updates.unasked = true;
                 let reason = fault.source.map(|source| format!("{source:#}")).unwrap_or_default();
                 printer.warn(format_args!(
                     "it is not known whether {} has other data now: {reason}; `--no-updates` does not ask",
@@ -50,12 +56,12 @@ pub fn find(
 impl Updates {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.new.is_empty()
     }
 
     /// Where the data of a pointer came from, if there is something new now.
     pub fn of(&self, id: StageId) -> Option<&(Import, Update)> {
-        self.0.get(&id)
+        self.new.get(&id)
     }
 
     /// What machines are told of a stage, with the update.
