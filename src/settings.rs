@@ -648,7 +648,13 @@ mod tests {
                 "cache.link_types = 'copy,copy'",
                 &format!("config.toml:1:20: `copy` stands there twice | {types}"),
             ),
-            ("cache.link_types = []", &format!("config.toml:1:20: `cache.link_types` is empty | {types}")),
+            (
+                "cache.link_types = []",
+                &format!(
+                    "config.toml:1:20: `cache.link_types` is empty | {types}; `pipe config --unset cache.link_types` \
+                     takes it out"
+                ),
+            ),
         ] {
             assert_eq!(fault(text), expected, "{text}");
         }

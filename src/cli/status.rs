@@ -145,8 +145,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let _ = workspace.save_state();
     tell_damage(&workspace, printer);
     // What is remembered is answered without a word about them.
-    let is_plain = left.is_empty() && origin.unread.is_empty();
-    if is_plain && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
+    if left.is_empty() && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
     }
     let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
@@ -160,7 +159,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         plan.retain(|(id, _)| args.with_deps || named.contains(id));
         let all = dvc::status(inside, &plan, &updates, &project.base);
         printer.data_line(serde_json::to_string_pretty(&all).expect("plain data"));
-        return Ok(());
+        return if updates.unasked { Err(CliError::silent(ErrorKind::Unable)) } else { Ok(()) };
     }
     if args.json {
         let stages =
