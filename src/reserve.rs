@@ -18,6 +18,7 @@ const ROOMY: u64 = 4 * FOR_SCRIPTS;
 /// What a small file takes of a disk.
 const BLOCK: u64 = 4096;
 /// How much of a disk is left to what is little, folders among it.
+#[cfg(feature = "serve")]
 const SLACK: u64 = 4 * BLOCK;
 
 /// One at a time: what another gave back for a moment looks like room, or like no reserve.
