@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use base::{ProjectPath, Timestamp};
 
-use crate::recorder::tracked::tracked_below;
+use crate::tracked::tracked_below;
 
 /// Variables by which git tells a hook which repository it is of: the one that a path names counts here.
 const OF_ANOTHER: [&str; 2] = ["GIT_DIR", "GIT_WORK_TREE"];

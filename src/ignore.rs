@@ -10,7 +10,7 @@ use pipeline::{Out, Pipeline, Stage};
 
 use crate::error::CliResult;
 use crate::project::Project;
-use crate::recorder::tracked::tracked_below;
+use crate::tracked::tracked_below;
 
 /// Adds the cached outs of `stages`, which are some of `pipeline`'s, to the ignore files, unless git ignores them already. Without a git
 /// repository nothing is done. Returns the ignore files that were changed.

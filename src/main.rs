@@ -44,6 +44,7 @@ mod staging;
 mod supplier;
 #[cfg(feature = "serve")]
 mod token;
+mod tracked;
 #[cfg(feature = "train")]
 mod training;
 mod ui;

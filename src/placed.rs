@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CliResult;
 use crate::project::Project;
-use crate::recorder::tracked_below;
+use crate::tracked::tracked_below;
 use crate::ui::Printer;
 
 const VERSION: u32 = 1;

@@ -29,11 +29,9 @@ mod restored;
 mod scripts;
 #[cfg(feature = "serve")]
 mod standby;
-pub mod tracked;
 mod variables;
 mod writer;
 
-pub use tracked::tracked_below;
 use writer::{Batch, Writer};
 
 use crate::environment;
@@ -42,7 +40,7 @@ use crate::git::{Git, GitError};
 use crate::pen::Teller;
 use crate::project::Project;
 use crate::ui::Printer;
-use crate::{reserve, spool};
+use crate::{reserve, spool, tracked};
 
 /// Names of the tags that `pipe` itself sets.
 pub mod tags {

@@ -13,8 +13,8 @@ use crate::error::{CliError, CliResult};
 use crate::git::GitError;
 use crate::ignore::{ignore_outs, unignore_outs};
 use crate::project::Project;
-use crate::recorder::tracked::refusal;
 use crate::staging;
+use crate::tracked::refusal;
 use crate::ui::Printer;
 
 use super::written_name;
