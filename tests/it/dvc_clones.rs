@@ -1,6 +1,6 @@
 //! Data and outs that hold a clone of a git repository. DVC's walks enter no `.git`: neither do ours in its projects.
 
-use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::dvc_tool::{Dvc, agree, pipe, project};
 use crate::harness::Sandbox;
 
 /// A repository beside the sandbox, with a file `a`.
@@ -13,13 +13,6 @@ fn source(sandbox: &Sandbox) {
 
 fn clone(sandbox: &Sandbox, to: &str) {
     sandbox.git(["clone", "-q", "../source", to]);
-}
-
-#[track_caller]
-fn agree(dvc: &mut Dvc, sandbox: &Sandbox, expected: &[&str]) {
-    let theirs = dvc.stale(sandbox);
-    assert_eq!(theirs.iter().map(String::as_str).collect::<Vec<_>>(), expected);
-    assert_eq!(stale(sandbox), theirs);
 }
 
 #[test]

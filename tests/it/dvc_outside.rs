@@ -1,15 +1,7 @@
 //! What a project of DVC writes outside itself, and its data sets: judged, run and recorded as DVC does.
 
-use crate::dvc_tool::{Dvc, pipe, pipe_command, project, stale};
+use crate::dvc_tool::{Dvc, agree, pipe, pipe_command, project, stale};
 use crate::harness::Sandbox;
-
-/// Both call the same stages changed.
-#[track_caller]
-fn agree(dvc: &mut Dvc, sandbox: &Sandbox, expected: &[&str]) {
-    let theirs = dvc.stale(sandbox);
-    assert_eq!(theirs.iter().map(String::as_str).collect::<Vec<_>>(), expected);
-    assert_eq!(stale(sandbox), theirs);
-}
 
 /// A project with a remote `st` in the folder `../store`, and a stage `a` that runs `script` and writes there.
 fn writes_outside(dvc: &mut Dvc, script: &str) -> Sandbox {

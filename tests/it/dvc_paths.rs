@@ -1,15 +1,7 @@
 //! Paths of projects of DVC that are absolute, or lead out of the project: taken, judged and recorded as DVC does.
 
-use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::dvc_tool::{Dvc, agree, pipe, project};
 use crate::harness::Sandbox;
-
-/// Both call the same stages changed.
-#[track_caller]
-fn agree(dvc: &mut Dvc, sandbox: &Sandbox, expected: &[&str]) {
-    let theirs = dvc.stale(sandbox);
-    assert_eq!(theirs.iter().map(String::as_str).collect::<Vec<_>>(), expected);
-    assert_eq!(stale(sandbox), theirs);
-}
 
 /// Two projects with these pipeline files, in which `ROOT` is the project's folder: one for each tool.
 fn twins(dvc: &mut Dvc, files: &[(&str, &str)]) -> [Sandbox; 2] {

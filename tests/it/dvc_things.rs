@@ -1,7 +1,7 @@
 //! Data commands in projects of DVC, beside `dvc` itself: `.dvc` files that tell of several things, and data that goes to
 //! a remote alone.
 
-use crate::dvc_tool::{Dvc, pipe, pipe_command, project, stale};
+use crate::dvc_tool::{Dvc, agree, pipe, pipe_command, project, stale};
 use crate::harness::Sandbox;
 
 const FILE: &str = "outs:\n- path: a\n- path: b # the other\n";
@@ -14,14 +14,6 @@ fn several(dvc: &mut Dvc) -> Sandbox {
     }
     sandbox.write("both.dvc", FILE);
     sandbox
-}
-
-/// Both say the same of the data: which files are stale, or none.
-#[track_caller]
-fn agree(dvc: &mut Dvc, sandbox: &Sandbox, expected: &[&str]) {
-    let theirs = dvc.stale(sandbox);
-    assert_eq!(theirs.iter().map(String::as_str).collect::<Vec<_>>(), expected);
-    assert_eq!(stale(sandbox), theirs);
 }
 
 #[test]

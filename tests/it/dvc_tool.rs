@@ -152,6 +152,14 @@ pub fn pipe_command(sandbox: &Sandbox, arguments: &[&str]) -> std::process::Comm
     command
 }
 
+/// Both call the same stages changed, or the same data.
+#[track_caller]
+pub fn agree(dvc: &mut Dvc, sandbox: &Sandbox, expected: &[&str]) {
+    let theirs = dvc.stale(sandbox);
+    assert_eq!(theirs.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert_eq!(stale(sandbox), theirs);
+}
+
 /// Which stages are stale of themselves for `pipe`.
 #[track_caller]
 pub fn stale(sandbox: &Sandbox) -> BTreeSet<String> {
