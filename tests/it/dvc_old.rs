@@ -19,13 +19,7 @@ fn old(dvc: &mut Dvc) -> Sandbox {
     dvc.ok(&sandbox, &["add", "-q", "one", "d", "raw"]);
     dvc.ok(&sandbox, &["repro", "-q"]);
     for file in ["one.dvc", "d.dvc", "raw.dvc", "dvc.lock"] {
-        let text: String = sandbox
-            .read(file)
-            .lines()
-            .filter(|line| line.trim() != "hash: md5")
-            .map(|line| format!("{line}\n"))
-            .collect();
-        sandbox.write(file, text);
+        sandbox.write(file, without_hash(&sandbox.read(file)));
     }
     for folder in std::fs::read_dir(sandbox.path(".dvc/cache/files/md5")).unwrap().flatten() {
         for blob in std::fs::read_dir(folder.path()).unwrap().flatten() {
@@ -47,6 +41,11 @@ fn old(dvc: &mut Dvc) -> Sandbox {
         sandbox.write(file, text);
     }
     sandbox
+}
+
+/// A record as DVC 2 wrote it.
+fn without_hash(text: &str) -> String {
+    text.lines().filter(|line| line.trim() != "hash: md5").map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
@@ -160,4 +159,56 @@ fn a_folder_that_is_recorded_anew_is_whole_where_dvc_looks_now() {
             "{command}"
         );
     }
+}
+
+/// DVC 3 has a part of the cache of its own, and so have the versions before it.
+#[test]
+fn a_content_counts_where_the_version_looks_that_recorded_it() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for is_recorded_by_the_old in [true, false] {
+        let sandbox = project(&mut dvc);
+        sandbox.write("dvc.yaml", STAGES);
+        sandbox.write("one", "a\n");
+        sandbox.write("d/x", "1\n");
+        dvc.ok(&sandbox, &["add", "-q", "one", "d"]);
+        dvc.ok(&sandbox, &["repro", "-q"]);
+        if is_recorded_by_the_old {
+            for file in ["one.dvc", "d.dvc", "dvc.lock"] {
+                sandbox.write(file, without_hash(&sandbox.read(file)));
+            }
+        } else {
+            for folder in std::fs::read_dir(sandbox.path(".dvc/cache/files/md5")).unwrap().flatten() {
+                let old = sandbox.path(".dvc/cache").join(folder.file_name());
+                std::fs::rename(folder.path(), old).unwrap();
+            }
+        }
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{is_recorded_by_the_old}");
+        assert_eq!(stale(&sandbox).len(), 3, "{is_recorded_by_the_old}");
+        pipe(&sandbox, &["repro"]).code(0);
+        assert_eq!((stale(&sandbox), dvc.stale(&sandbox)), Default::default(), "{is_recorded_by_the_old}");
+        for path in ["one", "d", "two"] {
+            sandbox.remove(path);
+        }
+        dvc.ok(&sandbox, &["checkout", "-q"]);
+        assert_eq!((sandbox.read("two"), stale(&sandbox)), ("a\n1\n".to_owned(), Default::default()));
+    }
+}
+
+#[test]
+fn a_digest_by_another_rule_is_none() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", STAGES);
+    sandbox.write("one", "a\n");
+    sandbox.write("d/x", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "one", "d"]);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    for (file, count) in [("one.dvc", 1), ("d.dvc", 1), ("dvc.lock", 1)] {
+        let old = sandbox.read(file);
+        sandbox.write(file, old.replace("hash: md5", "hash: md5-dos2unix"));
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{file}");
+        assert_eq!(stale(&sandbox).len(), count, "{file}");
+        sandbox.write(file, old);
+    }
+    assert_eq!(stale(&sandbox), Default::default());
 }

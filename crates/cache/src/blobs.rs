@@ -183,6 +183,36 @@ impl Blobs {
         true
     }
 
+    /// Whether a content is there whole, and what is recorded of it today is found where it lies.
+    pub fn can_restore(&self, state: &FileState) -> bool {
+        self.has_all(state) && self.is_in_its_part(state, false)
+    }
+
+    /// Whether a content, which is there whole, lies where the version of DVC looks that recorded it: DVC 3 and those before
+    /// it have a part of the cache each, and pass over the other's.
+    pub fn is_in_its_part(&self, state: &FileState, is_old: bool) -> bool {
+        if !self.layout.has_old_part(&self.root) {
+            return !is_old;
+        }
+        let is_there =
+            |digest: &Digest, is_folder| self.root.join(self.layout.key(digest, is_folder, is_old)).is_file();
+        if !state.is_folder() || !is_there(&state.digest, true) {
+            return is_there(&state.digest, state.is_folder());
+        }
+        let (mut open, mut seen) = (vec![state.digest], HashSet::new());
+        while let Some(folder) = open.pop() {
+            let Ok(tree) = self.tree(&folder) else { return false };
+            for entry in tree.entries().iter().map(|(_, entry)| entry.state()) {
+                if entry.is_folder() {
+                    open.push(entry.digest);
+                } else if seen.insert(entry.digest) && !is_there(&entry.digest, false) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
     /// The same of a whole content: the blob, or the tree with everything it names. Who is about to store what is at hand asks
     /// this; who is about to place what is there asks whether it [has](Blobs::has_all) it, and names what turns out damaged.
     pub fn holds_all(&self, state: &FileState) -> bool {

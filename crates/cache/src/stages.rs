@@ -192,7 +192,7 @@ impl StageCache {
         self.results(key).into_iter().find(|entry| {
             self.trust.admits(entry)
                 && entry.outs.iter().map(|out| &out.path).eq(paths.iter().copied())
-                && entry.outs.iter().all(|out| blobs.has_all(&out.state))
+                && entry.outs.iter().all(|out| blobs.can_restore(&out.state))
         })
     }
 }

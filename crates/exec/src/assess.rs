@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base::{FileState, ProjectPath};
-use cache::{Look, Tree, TreeEntry, Workspace};
+use cache::{Blobs, Look, Tree, TreeEntry, Workspace};
 use pipeline::{
     Builtins, DepName, Freshness, Observed, Out, ParamFile, ParamPath, Pipeline, Special, Stage, StageId,
     StageKey, StageLock, StaleReason, params,
@@ -313,6 +313,11 @@ fn modern<'a>(
     modern
 }
 
+/// Whether a content lies in the part of the cache that belongs to what recorded it.
+fn is_in_its_part(blobs: &Blobs, locked: &StageLock, path: &ProjectPath, state: &FileState) -> bool {
+    blobs.is_in_its_part(state, locked.unix_text.contains(path))
+}
+
 /// Whether something that is recorded is not here, or only a part of it was brought here.
 fn is_away(workspace: &Workspace, path: &ProjectPath, now: Option<FileState>, recorded: &FileState) -> bool {
     now.is_none_or(|now| now.digest != recorded.digest && is_part(workspace, path, recorded))
@@ -402,12 +407,14 @@ fn observe(
     let special_outs = stage.special_outs.iter().map(|out| special::observe_out(reader, &out.name));
     let special_outs = special_outs.collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
-        let Some(recorded) = locked.and_then(|locked| locked.recorded(out)) else { return false };
+        let Some((locked, recorded)) = locked.and_then(|locked| Some((locked, locked.recorded(out)?))) else {
+            return false;
+        };
         let blobs = &world.workspace.blobs;
         match world.pipeline.dialect().bytes_in_place_are_enough() {
             // What is placed from there names what is damaged.
             true => now.is_some_and(|now| now.digest == recorded.digest) || blobs.has_all(recorded),
-            false => blobs.holds_all(recorded),
+            false => blobs.holds_all(recorded) && is_in_its_part(blobs, locked, &out.path, recorded),
         }
     });
     let outs_cached = outs_cached.collect();
@@ -505,7 +512,10 @@ fn sources(
             true => world.pipeline.dialect().leaves_frozen() || locked.command == stage.command,
             false => inputs.is_some_and(|inputs| inputs.key() == locked.key()),
         };
-        if same_inputs && locked.outs.iter().all(|(_, state)| blobs.has_all(state)) {
+        let is_kept = |(path, state): &(ProjectPath, FileState)| {
+            blobs.has_all(state) && is_in_its_part(blobs, locked, path, state)
+        };
+        if same_inputs && locked.outs.iter().all(is_kept) {
             sources.push(Source::Lock);
         }
     }

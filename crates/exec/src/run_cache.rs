@@ -26,7 +26,7 @@ pub(crate) fn store(
     if path.exists() { Ok(()) } else { disk::replace_volatile(&path, entry.text.as_bytes()) }
 }
 
-/// The newest result for these inputs that makes exactly the stage's outs and whose bytes are all there.
+/// The newest result for these inputs that makes exactly the stage's outs and whose bytes are all where DVC 3 looks.
 pub(crate) fn restorable(
     workspace: &Workspace,
     dialect: Dialect,
@@ -42,7 +42,7 @@ pub(crate) fn restorable(
         let outs = dialect.read_run_entry(stage, &disk::read_text_optional(&path).ok()??)?;
         let declared: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
         let is_whole = outs.iter().map(|(path, _)| path).eq(declared)
-            && outs.iter().all(|(_, state)| workspace.blobs.has_all(state));
+            && outs.iter().all(|(_, state)| workspace.blobs.can_restore(state));
         is_whole.then(|| {
             let outs = outs.into_iter().map(|(path, state)| StageOut { path, state }).collect();
             StageEntry::new(inputs.key().0, stage.address.spelled(), outs)

@@ -178,7 +178,11 @@ impl View<'_> {
         let mut outs = Map::new();
         for out in self.stage.outs.iter().filter(|out| out.glob.is_none()) {
             let recorded = self.locked.and_then(|locked| locked.recorded(out));
-            let is_kept = |state| !out.cache || self.inside.workspace.blobs.has_all(state);
+            let is_told_lost = self
+                .reasons
+                .iter()
+                .any(|reason| matches!(reason, StaleReason::OutNotCached { path } if *path == out.path));
+            let is_kept = |state| !out.cache || (!is_told_lost && self.inside.workspace.blobs.has_all(state));
             let word = match recorded {
                 Some(state) if !is_kept(state) => "not in cache",
                 _ if !self.is_here(&out.path) => "deleted",

@@ -26,6 +26,13 @@ pub(super) fn path(root: &Path, name: &str) -> PathBuf {
     if !path.exists() && older.exists() { older } else { path }
 }
 
+/// Whether there are folders of DVC 1 or 2.
+pub(super) fn has_old_part(root: &Path) -> bool {
+    let is_of_old = |name: &str| name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    std::fs::read_dir(root)
+        .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_of_old)))
+}
+
 /// No list names a path of more parts.
 const DEEPEST: usize = 1000;
 

@@ -64,6 +64,14 @@ impl Layout {
         }
     }
 
+    /// Whether an older version has left something in a cache folder.
+    pub(crate) fn has_old_part(self, root: &Path) -> bool {
+        match self {
+            Layout::Native => false,
+            Layout::Dvc => dvc::has_old_part(root),
+        }
+    }
+
     /// The digits in the name of a blob.
     pub(crate) fn digits(self, name: &str) -> &str {
         match self {

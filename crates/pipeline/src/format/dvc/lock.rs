@@ -239,7 +239,7 @@ fn read_entries(
                 told.extend(text.clone().map(|text| (name.clone(), text)));
                 text.map(|text| dataset_state(&text))
             }
-            _ => content,
+            _ => content.filter(|_| is_md5(&item)),
         };
         let Some(state) = state else { continue };
         if let Name::Path(path) = &name
@@ -263,6 +263,11 @@ fn read_tag(item: &Node<'_, '_>) -> Result<Option<String>, PipelineError> {
 /// Whether the digest of an entry is one that DVC 1 or 2 made.
 pub(crate) fn is_unix_text(item: &Node<'_, '_>) -> bool {
     item.get("hash").is_none()
+}
+
+/// Whether the digest of an entry is one that DVC compares: what is written with another `hash` is changed to it for ever.
+pub(crate) fn is_md5(item: &Node<'_, '_>) -> bool {
+    item.get("hash").is_none_or(|hash| matches!(hash.value, Value::Str(name) if name == "md5"))
 }
 
 /// What an entry of a lock or a pointer says of a content; `None` where it has no MD5.

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use md5::{Digest as _, Md5};
 
 use super::emit::emit;
-use super::lock::{is_unix_text, read_state, write_state};
+use super::lock::{is_md5, is_unix_text, read_state, write_state};
 use super::python::json;
 use crate::dialect::Dialect;
 use crate::error::PipelineError;
@@ -167,7 +167,7 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
             if is_unix_text(&item) {
                 unix_text.insert(out.path.clone());
             }
-            outs.push((out, read_state(&item)?));
+            outs.push((out, read_state(&item)?.filter(|_| is_md5(&item))));
         }
     }
     Ok(Pointer {
