@@ -55,6 +55,8 @@ fn with_plain_keys(pairs: Vec<(Value, Value)>) -> ParamsRead {
         };
         let name = match key {
             Value::Str(text) | Value::Date(text) => text,
+            // By this name a key finds it.
+            truth @ Value::Bool(_) => truth.key_text(),
             other => other.to_string(),
         };
         let at = vec![map.insert_full(name, value).0];

@@ -80,9 +80,8 @@ impl ParamsRead {
                 (UnrecordableKind::Tuple, Some(below)) => !below.is_empty(),
                 (UnrecordableKind::TopKey, Some(_)) => is_of_whole,
                 // The items of a set have no order that anybody could name one by.
-                (UnrecordableKind::Set | UnrecordableKind::UnnamedTopKey, None) => {
-                    self.holds(&found.at, param)
-                }
+                (UnrecordableKind::Set, None) => self.holds(&found.at, param, 2),
+                (UnrecordableKind::UnnamedTopKey, None) => self.holds(&found.at, param, 0),
                 (_, below) => below.is_some(),
             };
             counts.then(|| {
@@ -96,10 +95,11 @@ impl ParamsRead {
         })
     }
 
-    /// Whether `param` is somewhere in the value at a place.
-    fn holds(&self, at: &[usize], param: &Value) -> bool {
+    /// Whether `param` is somewhere in the value at a place, which has at least so many children.
+    fn holds(&self, at: &[usize], param: &Value, least: usize) -> bool {
         let value = at.iter().try_fold(&self.value, |value, at| child(value, *at).map(|(_, child)| child));
-        value.is_some_and(|value| is_in(value, param))
+        let has_enough = |value| least.checked_sub(1).is_none_or(|last| child(value, last).is_some());
+        value.is_some_and(|value| has_enough(value) && is_in(value, param))
     }
 
     /// The rest of the way to `at` from `param`; `None` where it does not lead through it.
