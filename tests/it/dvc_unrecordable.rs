@@ -108,7 +108,7 @@ fn what_no_lock_can_hold_is_changed_each_time() {
     }
     // It runs each time, and nothing else does.
     let said = pipe(&sandbox, &["repro", "--dry"]).stdout;
-    assert!(said.contains("p0_py") && !said.contains("p1_py"), "{said}");
+    assert!(said.contains("p0_py: would run") && said.contains("p1_py: up to date"), "{said}");
     pipe(&sandbox, &["commit", "-f"]).code(0);
     assert_eq!(
         statuses(&mut dvc, &sandbox)[0].keys().collect::<Vec<_>>(),
@@ -146,6 +146,28 @@ fn what_is_always_changed_is_restored_by_both() {
     dvc.ok(&sandbox, &["repro"]);
     pipe(&sandbox, &["repro"]).code(0);
     assert_eq!(sandbox.read("ran"), "ran\nran\nran\n");
+}
+
+/// A template has of bytes what Python's `repr` spells, and of dicts what is under texts.
+#[test]
+fn bytes_are_filled_in_as_by_dvc() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("v.py", "b = b'x\\n\\x01' rb\"'\"\nd = {b'k': 1, (1,): 2, 'l': 3}\n");
+    sandbox.write(
+        "dvc.yaml",
+        "vars: [v.py]\nstages:\n  s:\n    cmd: echo ${b} ${d}\n    params: [{v.py: [d.l]}]\n",
+    );
+    dvc.ok(&sandbox, &["repro"]);
+    assert!(
+        sandbox.read("dvc.lock").contains("cmd: \"echo b\\\"x\\\\n\\\\x01'"),
+        "{}",
+        sandbox.read("dvc.lock")
+    );
+    assert_eq!(statuses(&mut dvc, &sandbox), [BTreeMap::new(), BTreeMap::new()]);
+    sandbox.remove("dvc.lock");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!(statuses(&mut dvc, &sandbox), [BTreeMap::new(), BTreeMap::new()]);
 }
 
 /// Makes values of a language, and remembers where they stand.

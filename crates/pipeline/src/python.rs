@@ -19,7 +19,7 @@ use crate::format::dvc::python::identity;
 use crate::format::dvc::surrogates::character;
 use crate::unrecordable::ParamsRead;
 use lines::logical_lines;
-use literal::Literal;
+use literal::{Literal, unescape_bytes};
 
 /// How deep literals may nest; a module that goes deeper is no set of parameters.
 const DEEPEST: usize = 64;
@@ -450,34 +450,32 @@ impl<'a> Reader<'a> {
 
     /// One or more string literals, which Python joins. Formatted strings are no constants.
     fn strings(&mut self) -> Option<Literal> {
-        let start = self.rest;
-        let mut text = String::new();
+        let (mut text, mut bytes) = (String::new(), Vec::new());
         let mut are_bytes = None;
         loop {
             let prefix = identifier(self.rest).to_ascii_lowercase();
             self.rest = &self.rest[prefix.len()..];
-            let (raw, bytes) = match prefix.as_str() {
+            let (is_raw, is_bytes) = match prefix.as_str() {
                 "" | "u" => (false, false),
                 "r" => (true, false),
                 "b" => (false, true),
                 "br" | "rb" => (true, true),
                 _ => return None,
             };
-            if are_bytes.replace(bytes).is_some_and(|before| before != bytes) {
+            if are_bytes.replace(is_bytes).is_some_and(|before| before != is_bytes) {
                 return None;
             }
             let literal = self.raw_string()?;
-            let written = &start[..start.len() - self.rest.len()];
-            if raw {
-                text.push_str(literal);
-            } else if !bytes {
-                unescape(literal, &mut text, &mut self.named)?;
+            match (is_bytes, is_raw) {
+                (true, _) => unescape_bytes(literal, is_raw, &mut bytes)?,
+                (false, true) => text.push_str(literal),
+                (false, false) => unescape(literal, &mut text, &mut self.named)?,
             }
             self.space();
             let next = identifier(self.rest);
             if !self.rest[next.len()..].starts_with(['"', '\'']) {
-                return Some(match bytes {
-                    true => Literal::Bytes(written.to_owned()),
+                return Some(match is_bytes {
+                    true => Literal::Bytes(bytes),
                     false => Literal::Plain(Value::Str(text)),
                 });
             }

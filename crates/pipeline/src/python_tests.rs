@@ -113,7 +113,7 @@ fn literals_that_no_other_file_has() {
                    d = {1: ({2},), (1, b''): 2, 'k': (3, [()])}\nclass A:\n    t = 1, (2)\n\
                    n = 1j + 1\no = True + 1j\np = 1 + -1j\nq = -(1 + 1j)\nr = 'a' b'b'\nu = set(1)\nv = {[1]: 2}\nw = --1j\n";
     let read = parse(program, true).expect("a program");
-    let expected = r#"{"b":"b'x' rb\"\\n\"","c":["-1.5 - 2j","2J","(1) + (3j)"],"e":"...","s":[],"d":{"1":[[2]],"k":[3,[[]]]},"A":{"t":[1,2]}}"#;
+    let expected = r#"{"b":"b'x\\\\n'","c":["-1.5 - 2j","2J","(1) + (3j)"],"e":"...","s":[],"d":{"1":[[2]],"k":[3,[[]]]},"A":{"t":[1,2]}}"#;
     assert_eq!(read.value.clone().plain().to_string(), expected);
     let noted: Vec<String> =
         read.unrecordable.iter().map(|found| format!("{:?} {:?}", found.kind, found.at)).collect();
@@ -132,6 +132,11 @@ fn literals_that_no_other_file_has() {
         "Tuple [5, 0]",
     ];
     assert_eq!(noted, expected);
+    // As Python's `repr` spells them.
+    let bytes = "a = b'\\x00\\'\\n\\101\\u00e9\\777' b\"\\\\~\"\nb = b'\\'\\\"'\nc = b'é'\nd = b'\\xg0'\n";
+    let expected = [("a", r#"b"\x00'\nA\\u00e9\xff\\~""#), ("b", r#"b'\'"'"#)];
+    let expected = expected.map(|(name, text)| (name.to_owned(), Value::from(text)));
+    assert_eq!(self::read(bytes), Value::Map(expected.into_iter().collect()));
     let native = parse(program, false).expect("a program").value;
     assert_eq!(native.to_string(), r#"{"A":{"t":[1,2]}}"#);
 }

@@ -17,8 +17,7 @@ pub(super) enum Literal {
     Dict(Vec<(Literal, Literal)>),
     /// The body of a class, or of a module.
     Class(IndexMap<String, Literal>),
-    /// Bytes, as written.
-    Bytes(String),
+    Bytes(Vec<u8>),
     /// `2j`, as written, with a sign perhaps.
     Imaginary(String),
     /// `1 + 2j`, as written.
@@ -94,7 +93,8 @@ impl Recorder {
                 let values = values.into_iter().enumerate();
                 Value::Map(values.map(|(at, (name, value))| (name, self.inside(at, value))).collect())
             }
-            Literal::Bytes(text) | Literal::Imaginary(text) | Literal::Complex(text) => Value::Str(text),
+            Literal::Bytes(bytes) => Value::Str(bytes_text(&bytes)),
+            Literal::Imaginary(text) | Literal::Complex(text) => Value::Str(text),
             Literal::Ellipsis => Value::from("..."),
         }
     }
@@ -124,4 +124,67 @@ impl Recorder {
         let text = |(key, value): (Value, Value)| Some((key.as_str()?.to_owned(), value));
         Value::Map(kept.into_iter().filter_map(text).collect())
     }
+}
+
+/// What `repr` makes of bytes, which is what a template has of them.
+fn bytes_text(bytes: &[u8]) -> String {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    let mut text = format!("b{quote}");
+    for byte in bytes {
+        match *byte {
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            b'\\' => text.push_str("\\\\"),
+            byte if char::from(byte) == quote => text.extend(['\\', quote]),
+            byte @ b' '..=b'~' => text.push(char::from(byte)),
+            byte => text.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    text.push(quote);
+    text
+}
+
+/// Adds what stands between the quotes of bytes, with escapes resolved; `None` of what are no bytes.
+pub(super) fn unescape_bytes(literal: &str, is_raw: bool, bytes: &mut Vec<u8>) -> Option<()> {
+    if !literal.is_ascii() {
+        return None;
+    }
+    let mut rest = literal.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' || is_raw {
+            bytes.push(byte);
+            continue;
+        }
+        match rest.next()? {
+            b'\n' => {}
+            b'n' => bytes.push(b'\n'),
+            b't' => bytes.push(b'\t'),
+            b'r' => bytes.push(b'\r'),
+            b'a' => bytes.push(7),
+            b'b' => bytes.push(8),
+            b'f' => bytes.push(12),
+            b'v' => bytes.push(11),
+            byte @ (b'\\' | b'\'' | b'"') => bytes.push(byte),
+            b'x' => {
+                let digits = [rest.next()?, rest.next()?].map(char::from);
+                let digit = |at: usize| digits[at].to_digit(16);
+                bytes.push(u8::try_from(digit(0)? * 16 + digit(1)?).ok()?);
+            }
+            first @ b'0'..=b'7' => {
+                let mut number = u32::from(first - b'0');
+                for _ in 0..2 {
+                    let Some(digit) = rest.clone().next().and_then(|byte| char::from(byte).to_digit(8))
+                    else {
+                        break;
+                    };
+                    number = number * 8 + digit;
+                    rest.next();
+                }
+                bytes.push((number & 0xff) as u8);
+            }
+            other => bytes.extend([b'\\', other]),
+        }
+    }
+    Some(())
 }
