@@ -85,7 +85,9 @@ fn what_no_lock_can_hold_is_changed_each_time() {
         .collect();
     let mut dvc = Dvc::start(&Sandbox::without_git());
     let sandbox = project(&mut dvc);
-    files.iter().for_each(|(name, text, _)| sandbox.write(name, text));
+    for (name, text, _) in &files {
+        sandbox.write(name, text);
+    }
     sandbox.write("dvc.yaml", stages(&files));
     pipe(&sandbox, &["repro", "-q"]).code(0);
     let [mut ours, mut theirs] = statuses(&mut dvc, &sandbox);
@@ -100,10 +102,7 @@ fn what_no_lock_can_hold_is_changed_each_time() {
         let stage = format!("p{at}_{suffix}");
         assert_eq!(changed.contains_key(&stage), !reason.is_empty(), "{stage} {keys:?}");
         if !reason.is_empty() {
-            assert!(
-                said.contains(&format!("param p{at}.{suffix}:{reason}")) || said.contains(reason),
-                "{reason} in {said}"
-            );
+            assert!(said.contains(reason), "{reason} in {said}");
         }
     }
     // It runs each time, and nothing else does.
@@ -159,11 +158,8 @@ fn bytes_are_filled_in_as_by_dvc() {
         "vars: [v.py]\nstages:\n  s:\n    cmd: echo ${b} ${d}\n    params: [{v.py: [d.l]}]\n",
     );
     dvc.ok(&sandbox, &["repro"]);
-    assert!(
-        sandbox.read("dvc.lock").contains("cmd: \"echo b\\\"x\\\\n\\\\x01'"),
-        "{}",
-        sandbox.read("dvc.lock")
-    );
+    let lock = sandbox.read("dvc.lock");
+    assert!(lock.contains(r#"cmd: echo b"x\n\x01'" --l 3"#), "{lock}");
     assert_eq!(statuses(&mut dvc, &sandbox), [BTreeMap::new(), BTreeMap::new()]);
     sandbox.remove("dvc.lock");
     pipe(&sandbox, &["repro"]).code(0);

@@ -81,7 +81,9 @@ impl Recorder {
             Literal::Ellipsis => Some(UnrecordableKind::Ellipsis),
             _ => None,
         };
-        kind.into_iter().for_each(|kind| self.note(kind));
+        if let Some(kind) = kind {
+            self.note(kind);
+        }
         match literal {
             Literal::Plain(value) => value,
             Literal::List(items) | Literal::Tuple(items) | Literal::Set(items) => {
