@@ -138,8 +138,8 @@ fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
         return side;
     }
     let files = pipeline.param_files.iter().filter_map(|(path, file)| match file {
-        ParamFile::Read(value) if path.inside().is_some() => {
-            Some((path.spelled().to_owned(), report::flatten(value)))
+        ParamFile::Read(read) if path.inside().is_some() => {
+            Some((path.spelled().to_owned(), report::flatten(&read.value)))
         }
         _ => None,
     });

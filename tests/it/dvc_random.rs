@@ -222,7 +222,7 @@ const TOML: &[&str] = &[
     "[{a = 1}, {b = 2}]", "123456789012345678901234567890", "\"yes\"", "01", ".5", "1e400", "\"2020-01-01\"",
 ];
 
-/// But tuples: one inside a list, a dict or a class is changed to DVC for ever.
+/// But what DVC cannot record, which stands in `dvc_unrecordable`.
 #[rustfmt::skip]
 const PYTHON: &[&str] = &[
     "1", "- 1", "+1", "--1", "not True", "1_000", "0x1F", "0o17", "00", "1e5", ".5", "1e400", "-0.0", "None", "'a' \"b\"",

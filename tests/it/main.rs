@@ -51,6 +51,7 @@ mod dvc_paths;
 mod dvc_random;
 mod dvc_things;
 mod dvc_tool;
+mod dvc_unrecordable;
 mod dvc_values;
 mod elsewhere;
 mod environment;

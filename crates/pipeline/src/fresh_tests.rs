@@ -24,7 +24,8 @@ fn state(byte: u8) -> FileState {
 }
 
 fn param_file(json: &str) -> ParamFile {
-    ParamFile::Read(Arc::new(serde_json::from_str(json).expect("JSON")))
+    let value: Value = serde_json::from_str(json).expect("JSON");
+    ParamFile::Read(Arc::new(value.into()))
 }
 
 /// A stage, what is there, and the lock of its success with just that.

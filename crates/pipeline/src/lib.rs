@@ -33,6 +33,7 @@ mod suggest;
 mod target;
 pub mod template;
 mod texts;
+mod unrecordable;
 pub mod yaml;
 
 pub use builtins::Builtins;
@@ -72,3 +73,4 @@ pub use stage::{
 pub use suggest::did_you_mean;
 pub use target::TargetError;
 pub use texts::{Needs, Provided};
+pub use unrecordable::{ParamsRead, Unrecordable, UnrecordableKind};

@@ -161,8 +161,8 @@ impl Loader<'_, '_> {
         let context = Context::new(self.dialect, style);
         let mut vars = Vars { context, ..Vars::default() };
         match self.texts.value(&default_params.clone().into())? {
-            Some(ParamFile::Read(value)) => {
-                let map = value.as_map().expect("a parsed parameter file is a map");
+            Some(ParamFile::Read(read)) => {
+                let map = read.value.as_map().expect("a parsed parameter file is a map");
                 vars.context
                     .merge(map, &format!("`{default_params}`"))
                     .expect("nothing is defined twice in an empty context");
@@ -227,7 +227,7 @@ impl Loader<'_, '_> {
         if again {
             return Ok(None);
         }
-        let value = match self.texts.value(&file)? {
+        let read = match self.texts.value(&file)? {
             None => {
                 self.complete = false;
                 return Ok(None);
@@ -235,10 +235,10 @@ impl Loader<'_, '_> {
             Some(ParamFile::Missing) => {
                 return Err(self.fault_at(place, format!("vars file `{file}` does not exist")));
             }
-            Some(ParamFile::Read(value)) => value,
+            Some(ParamFile::Read(read)) => read,
         };
         self.read_by_templates.extend(file.inside().cloned());
-        let map = value.as_map().expect("a parsed parameter file is a map");
+        let map = read.value.as_map().expect("a parsed parameter file is a map");
         let source = format!("`{file}`");
         let Some(keys) = keys else {
             vars.whole.insert(file);

@@ -16,37 +16,60 @@ use crate::error::{PipelineError, Position};
 use crate::param_path::ParamPath;
 use crate::python;
 use crate::stage::{ParamFile, ParamRef, ParamValues};
+use crate::unrecordable::{ParamsRead, Unrecordable, UnrecordableKind};
 
 /// Reads the text of a parameter (or metrics) file. An empty YAML file is an empty map.
 ///
 /// # Errors
 /// When the text is malformed or its top level is no map.
 pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
-    parse_typed(file, text, dialect).map(Value::plain)
+    parse_typed(file, text, dialect).map(|read| read.value.plain())
 }
 
 /// The same as stages record it: with dates, and keys below the top that are no texts, where the dialect has such.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_typed(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
-    let value = read(file, text, dialect)?;
-    match value {
-        Value::Map(_) => Ok(value),
+pub fn parse_typed(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<ParamsRead, PipelineError> {
+    let read = read(file, text, dialect)?;
+    match read.value {
+        Value::Map(_) => Ok(read),
         // DVC writes a lock of it that it refuses to read.
-        Value::Pairs(_) => Ok(value.plain()),
-        other => dialect.params_of_no_map(&other).ok_or_else(|| {
+        Value::Pairs(pairs) => Ok(with_plain_keys(pairs)),
+        other => dialect.params_of_no_map(&other).map(ParamsRead::from).ok_or_else(|| {
             let found = other.type_name();
             PipelineError::new(file, format!("expected a map of parameters at the top level, found {found}"))
         }),
     }
 }
 
+/// The params of a file that has keys at its top which are no texts, with texts for them.
+fn with_plain_keys(pairs: Vec<(Value, Value)>) -> ParamsRead {
+    let mut map = IndexMap::new();
+    let mut unrecordable = Vec::new();
+    for (key, value) in pairs {
+        let kind = match key {
+            Value::Str(_) => None,
+            Value::Int(_) | Value::Big(_) | Value::Bool(_) => Some(UnrecordableKind::TopKey),
+            _ => Some(UnrecordableKind::UnnamedTopKey),
+        };
+        let name = match key {
+            Value::Str(text) | Value::Date(text) => text,
+            // By this name a key finds it.
+            truth @ Value::Bool(_) => truth.key_text(),
+            other => other.to_string(),
+        };
+        let at = vec![map.insert_full(name, value).0];
+        unrecordable.extend(kind.map(|kind| Unrecordable { at, kind }));
+    }
+    ParamsRead { value: Value::Map(map), unrecordable }
+}
+
 /// The same of a file that may lie outside the project; then what is wrong is told of it by its absolute path.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_at(file: &ParamPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
+pub fn parse_at(file: &ParamPath, text: &str, dialect: Dialect) -> Result<ParamsRead, PipelineError> {
     let name = match file {
         ParamPath::Inside(file) => return parse_typed(file, text, dialect),
         ParamPath::Outside(name) => name,
@@ -60,16 +83,28 @@ pub fn parse_at(file: &ParamPath, text: &str, dialect: Dialect) -> Result<Value,
 /// # Errors
 /// When the text is malformed.
 pub fn parse_any(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
-    read(file, text, dialect).map(Value::plain)
+    read(file, text, dialect).map(|read| read.value.plain())
 }
 
-fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
+fn suffix(name: &str) -> String {
+    name.rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase()
+}
+
+/// Whether a file is read as YAML.
+pub(crate) fn is_yaml(file: &ParamPath) -> bool {
+    let name = match file {
+        ParamPath::Inside(file) => file.name().to_owned(),
+        ParamPath::Outside(name) => name.text.clone(),
+    };
+    !matches!(suffix(&name).as_str(), "json" | "toml" | "py")
+}
+
+fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<ParamsRead, PipelineError> {
     let (given, text) = (text, dialect.with_line_ends(text));
     let text = &*text;
     let parse_json = if dialect.has_types() { crate::json::parse_repeating } else { crate::json::parse };
-    let suffix = file.name().rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
-    let read = match suffix.as_str() {
-        "json" => parse_json(text.trim_start_matches('\u{feff}')).map_err(|error| {
+    let read = match suffix(file.name()).as_str() {
+        "json" => parse_json(text.trim_start_matches('\u{feff}')).map(ParamsRead::from).map_err(|error| {
             let position = position_of_byte_column(text, error.line(), error.column());
             let message = error.to_string();
             let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
@@ -81,22 +116,21 @@ fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, Pipel
                 PipelineError::new(file, error.message().trim().replace('\n', ", ")).at(position)
             })
         }
-        "py" => python::parse(text.trim_start_matches('\u{feff}'))
-            .map(|value| if dialect.has_types() { value } else { value.plain() })
+        "py" => python::parse(text.trim_start_matches('\u{feff}'), dialect.has_types())
             .map_err(|(position, message)| PipelineError::new(file, message).at(Some(position))),
-        _ => return dialect.read_typed_yaml(file, given),
+        _ => return dialect.read_typed_yaml(file, given).map(ParamsRead::from),
     };
+    let read = read.map_err(|fault| conflict(file, text).unwrap_or(fault))?;
     // The locks of the native format hold no wider integers than 128 bits.
-    let read = if dialect.has_types() { read } else { read.map(Value::rounded) };
-    read.map_err(|fault| conflict(file, text).unwrap_or(fault))
+    Ok(if dialect.has_types() { read } else { read.value.plain().rounded().into() })
 }
 
 /// With wide integers, and floats that are too large, as Python has them.
-fn parse_toml(text: &str, dialect: Dialect) -> Result<Value, toml::de::Error> {
+fn parse_toml(text: &str, dialect: Dialect) -> Result<ParamsRead, toml::de::Error> {
     if !dialect.has_types() {
         let value = toml::from_str(text);
         let written = DeTable::parse(text)?;
-        return Ok(in_order(value?, &DeValue::Table(written.into_inner())));
+        return Ok(in_order(value?, &DeValue::Table(written.into_inner())).into());
     }
     let mut wide = Vec::new();
     wide_integers(&DeValue::Table(DeTable::parse(text)?.into_inner()), 0..text.len(), &mut wide);
@@ -110,7 +144,28 @@ fn parse_toml(text: &str, dialect: Dialect) -> Result<Value, toml::de::Error> {
     }
     let Typed(value) = toml::from_str(&respelled)?;
     let written = DeTable::parse(&respelled)?;
-    Ok(in_order(value, &DeValue::Table(written.into_inner())))
+    let mut value = in_order(value, &DeValue::Table(written.into_inner()));
+    let mut times = Vec::new();
+    take_times(&mut value, &mut Vec::new(), &mut times);
+    Ok(ParamsRead { value, unrecordable: times })
+}
+
+/// Makes texts of times of no day, and notes where they stand.
+fn take_times(value: &mut Value, at: &mut Vec<usize>, times: &mut Vec<Unrecordable>) {
+    let mut below = |place: usize, value: &mut Value| {
+        at.push(place);
+        take_times(value, at, times);
+        at.pop();
+    };
+    match value {
+        Value::List(list) => list.iter_mut().enumerate().for_each(|(place, value)| below(place, value)),
+        Value::Map(map) => map.values_mut().enumerate().for_each(|(place, value)| below(place, value)),
+        Value::Date(text) if !text.contains('-') => {
+            *value = Value::Str(std::mem::take(text));
+            times.push(Unrecordable { at: at.clone(), kind: UnrecordableKind::Time });
+        }
+        _ => {}
+    }
 }
 
 /// The integers that [`Value::Big`] alone holds, and floats that are infinite for what they are, and where they stand.
@@ -151,8 +206,7 @@ fn first(key: Range<usize>, value: &DeValue<'_>) -> usize {
     inner.map_or(key.start, |inner| inner.min(key.start))
 }
 
-/// The value with its keys in the order in which each is first written, which `[a.b]` before `[a]` may hide. A time of no day
-/// is a text.
+/// The value with its keys in the order in which each is first written, which `[a.b]` before `[a]` may hide.
 fn in_order(value: Value, written: &DeValue<'_>) -> Value {
     match (value, written) {
         (Value::Map(mut map), DeValue::Table(table)) => {
@@ -169,7 +223,7 @@ fn in_order(value: Value, written: &DeValue<'_>) -> Value {
             let items = list.into_iter().zip(array.iter());
             Value::List(items.map(|(value, written)| in_order(value, written.get_ref())).collect())
         }
-        (Value::Date(text), _) if !text.contains('-') => Value::Str(text),
+        (Value::Date(text), _) if !text.contains('-') => Value::Date(text),
         // What is less than a microsecond is cut off, which the dates of YAML round.
         (Value::Date(text), _) if text.split_once('.').is_some_and(|(_, rest)| digits_at_start(rest) > 6) => {
             let at = text.find('.').map_or(0, |at| at + 1);
@@ -217,19 +271,19 @@ pub(crate) fn find<'a>(
     let mut found: Vec<Found<'a>> = Vec::new();
     let mut missing: Vec<Cow<'a, ParamRef>> = Vec::new();
     for reference in refs {
-        let Some(ParamFile::Read(value)) = files.get(&reference.file) else {
+        let Some(ParamFile::Read(read)) = files.get(&reference.file) else {
             if missing.last().is_none_or(|last| last.file != reference.file) {
                 missing.push(Cow::Owned(ParamRef { file: reference.file.clone(), key: None }));
             }
             continue;
         };
         match &reference.key {
-            Some(key) => match dialect.param(value, key) {
+            Some(key) => match dialect.param(&read.value, key) {
                 Some(value) => found.push((&reference.file, key, value)),
                 None => missing.push(Cow::Borrowed(reference)),
             },
             None => found.extend(
-                value
+                read.value
                     .as_map()
                     .into_iter()
                     .flatten()

@@ -6,8 +6,10 @@
 //! Tuples and sets read as lists. What is computed (`x = 2 * y`), bound by unpacking or nested in other blocks is no
 //! parameter.
 
+mod lines;
+mod literal;
+
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use base::Value;
 use indexmap::IndexMap;
@@ -15,18 +17,22 @@ use indexmap::IndexMap;
 use crate::error::Position;
 use crate::format::dvc::python::identity;
 use crate::format::dvc::surrogates::character;
+use crate::unrecordable::ParamsRead;
+use lines::logical_lines;
+use literal::{Literal, unescape_bytes};
 
 /// How deep literals may nest; a module that goes deeper is no set of parameters.
 const DEEPEST: usize = 64;
 
-/// The parameters of a Python module as a map, classes as maps in it. A later assignment wins, as in Python.
+/// The parameters of a Python module as a map, classes as maps in it. A later assignment wins, as in Python. Unless
+/// `foreign` literals count, bytes, complex numbers and what else no other file has is no parameter.
 ///
 /// # Errors
 /// When a string or a bracket is never closed, with the place where it opens, and when a parameter holds a character by its
 /// name, with the place where its line begins.
-pub(crate) fn parse(text: &str) -> Result<Value, (Position, String)> {
+pub(crate) fn parse(text: &str, foreign: bool) -> Result<ParamsRead, (Position, String)> {
     let mut values = IndexMap::new();
-    let mut open = Open::default();
+    let mut open = Open { bodies: Vec::new(), foreign };
     // Whatever ends a line is one line end to Python.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     for line in logical_lines(&text)? {
@@ -34,12 +40,14 @@ pub(crate) fn parse(text: &str) -> Result<Value, (Position, String)> {
             open.read(line.text.trim(), line.indent, &mut values).map_err(|fault| (line.place, fault))?;
         }
     }
-    Ok(Value::Map(values))
+    Ok(Literal::Class(values).recorded())
 }
 
-/// The bodies that are open, each in the one before, the module's around them left out.
-#[derive(Default)]
-struct Open(Vec<Body>);
+struct Open {
+    /// The bodies that are open, each in the one before, the module's around them left out.
+    bodies: Vec<Body>,
+    foreign: bool,
+}
 
 /// The body of a class, or of an `__init__`, whose parameters are those of what it stands in.
 struct Body {
@@ -53,12 +61,12 @@ struct Body {
 impl Open {
     /// Moves to a line with that indent: whether it belongs to the innermost body and not to something nested in it.
     fn enter(&mut self, indent: usize) -> bool {
-        while let Some(body) = self.0.last_mut() {
+        while let Some(body) = self.bodies.last_mut() {
             match body.indent {
                 None if indent > body.header => body.indent = Some(indent),
                 Some(lines) if indent >= lines => {}
                 _ => {
-                    self.0.pop();
+                    self.bodies.pop();
                     continue;
                 }
             }
@@ -72,7 +80,7 @@ impl Open {
         &mut self,
         words: &str,
         header: usize,
-        values: &mut IndexMap<String, Value>,
+        values: &mut IndexMap<String, Literal>,
     ) -> Result<(), String> {
         let (class, rest) = match (keyword(words, "class"), keyword(words, "def")) {
             (Some(rest), _) => (Some(identifier(rest).to_owned()), rest),
@@ -81,28 +89,29 @@ impl Open {
             _ => return self.assign(words, values),
         };
         if let Some(name) = &class {
-            self.insert(values, name, Value::Map(IndexMap::new()));
+            self.insert(values, name, Literal::Class(IndexMap::new()));
         }
-        self.0.push(Body { class, header, indent: None });
+        self.bodies.push(Body { class, header, indent: None });
         // A body may stand behind its header.
         if let Some(at) = find_outside(rest, |c| c == ':')
             && !rest[at + 1..].trim().is_empty()
         {
             let assigned = self.assign(&rest[at + 1..], values);
-            self.0.pop();
+            self.bodies.pop();
             assigned?;
         }
         Ok(())
     }
 
-    fn assign(&self, words: &str, values: &mut IndexMap<String, Value>) -> Result<(), String> {
-        let in_init = self.0.last().is_some_and(|body| body.class.is_none());
+    fn assign(&self, words: &str, values: &mut IndexMap<String, Literal>) -> Result<(), String> {
+        let in_init = self.bodies.last().is_some_and(|body| body.class.is_none());
         for (target, value) in statements(words).into_iter().filter_map(assignment) {
             let own = target.strip_prefix("self.");
             let target = if in_init { own } else { own.or(Some(target)) };
             let name = target.filter(|name| !name.is_empty() && identifier(name) == *name);
             if let Some(name) = name
                 && let Some(value) = literal(value)?
+                && (self.foreign || !value.is_foreign())
             {
                 self.insert(values, name, value);
             }
@@ -110,150 +119,17 @@ impl Open {
         Ok(())
     }
 
-    fn insert(&self, values: &mut IndexMap<String, Value>, name: &str, value: Value) {
+    fn insert(&self, values: &mut IndexMap<String, Literal>, name: &str, value: Literal) {
         let mut at = values;
-        for class in self.0.iter().filter_map(|body| body.class.as_ref()) {
-            let entry = at.entry(class.clone()).or_insert(Value::Null);
-            if !matches!(entry, Value::Map(_)) {
-                *entry = Value::Map(IndexMap::new());
+        for class in self.bodies.iter().filter_map(|body| body.class.as_ref()) {
+            let entry = at.entry(class.clone()).or_insert_with(|| Literal::Class(IndexMap::new()));
+            if !matches!(entry, Literal::Class(_)) {
+                *entry = Literal::Class(IndexMap::new());
             }
-            let Value::Map(inner) = entry else { return };
+            let Literal::Class(inner) = entry else { return };
             at = inner;
         }
         at.insert(name.to_owned(), value);
-    }
-}
-
-/// One statement line, with the lines that brackets, strings and backslashes join to it, and without comments.
-struct Line {
-    /// Columns before the first word.
-    indent: usize,
-    /// Where the first word stands.
-    place: Position,
-    text: String,
-}
-
-fn logical_lines(text: &str) -> Result<Vec<Line>, (Position, String)> {
-    let mut lines = Vec::new();
-    let mut at = Cursor::new(text);
-    while !at.is_done() {
-        let indent = at.indent();
-        let place = at.position();
-        let mut line = String::new();
-        let mut open: Vec<(char, Position)> = Vec::new();
-        while let Some(c) = at.peek() {
-            match c {
-                '\n' if open.is_empty() => break,
-                '#' => at.skip_to_line_end(),
-                '\\' if at.rest.starts_with("\\\n") || at.rest.starts_with("\\\r\n") => {
-                    at.skip_to_line_end();
-                    at.next();
-                    line.push(' ');
-                }
-                '"' | '\'' => at.string(&mut line)?,
-                _ => {
-                    match c {
-                        '(' | '[' | '{' => open.push((c, at.position())),
-                        ')' | ']' | '}' => drop(open.pop()),
-                        _ => {}
-                    }
-                    at.next();
-                    line.push(if c == '\n' || c == '\r' { ' ' } else { c });
-                }
-            }
-        }
-        if let Some((bracket, position)) = open.pop() {
-            return Err((position, format!("`{bracket}` is never closed")));
-        }
-        at.next();
-        if !line.trim().is_empty() {
-            lines.push(Line { indent, place, text: line });
-        }
-    }
-    Ok(lines)
-}
-
-struct Cursor<'a> {
-    rest: &'a str,
-    line: u32,
-    column: u32,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(text: &'a str) -> Self {
-        Cursor { rest: text, line: 1, column: 1 }
-    }
-
-    fn is_done(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest.chars().next()
-    }
-
-    fn position(&self) -> Position {
-        Position { line: self.line, column: self.column }
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let c = self.peek()?;
-        self.rest = &self.rest[c.len_utf8()..];
-        if c == '\n' {
-            self.line += 1;
-            self.column = 1;
-        } else {
-            self.column += 1;
-        }
-        Some(c)
-    }
-
-    /// The columns of white space that follow; a tab goes on to the next multiple of eight.
-    fn indent(&mut self) -> usize {
-        let mut indent = 0;
-        while let Some(c @ (' ' | '\t' | '\u{c}')) = self.peek() {
-            indent = match c {
-                ' ' => indent + 1,
-                '\t' => (indent / 8 + 1) * 8,
-                _ => 0,
-            };
-            self.next();
-        }
-        indent
-    }
-
-    fn skip_to_line_end(&mut self) {
-        while self.peek().is_some_and(|c| c != '\n') {
-            self.next();
-        }
-    }
-
-    /// Copies a string literal as it stands, quotes included.
-    fn string(&mut self, line: &mut String) -> Result<(), (Position, String)> {
-        let start = self.position();
-        let quote = self.peek().unwrap_or('"');
-        let long = self.rest.starts_with(&quote.to_string().repeat(3));
-        let fence = quote.to_string().repeat(if long { 3 } else { 1 });
-        for _ in 0..fence.len() {
-            line.extend(self.next());
-        }
-        loop {
-            if self.rest.starts_with(&fence) {
-                for _ in 0..fence.len() {
-                    line.extend(self.next());
-                }
-                return Ok(());
-            }
-            match self.next() {
-                Some('\\') => {
-                    line.push('\\');
-                    line.extend(self.next());
-                }
-                Some('\n') if !long => return Err((start, "the string is never closed".to_owned())),
-                Some(c) => line.push(c),
-                None => return Err((start, "the string is never closed".to_owned())),
-            }
-        }
     }
 }
 
@@ -336,7 +212,7 @@ fn assignment(statement: &str) -> Option<(&str, &str)> {
 ///
 /// # Errors
 /// When it holds a character by its name.
-fn literal(text: &str) -> Result<Option<Value>, String> {
+fn literal(text: &str) -> Result<Option<Literal>, String> {
     let mut reader = Reader { rest: text, named: None };
     let value = whole(&mut reader);
     match reader.named {
@@ -347,7 +223,7 @@ fn literal(text: &str) -> Result<Option<Value>, String> {
     }
 }
 
-fn whole(reader: &mut Reader<'_>) -> Option<Value> {
+fn whole(reader: &mut Reader<'_>) -> Option<Literal> {
     let first = reader.value(0)?;
     reader.space();
     if reader.rest.is_empty() {
@@ -358,12 +234,12 @@ fn whole(reader: &mut Reader<'_>) -> Option<Value> {
     while reader.take(',') {
         reader.space();
         if reader.rest.is_empty() {
-            return Some(Value::List(items));
+            return Some(Literal::Tuple(items));
         }
         items.push(reader.value(0)?);
         reader.space();
     }
-    reader.rest.is_empty().then_some(Value::List(items))
+    reader.rest.is_empty().then_some(Literal::Tuple(items))
 }
 
 struct Reader<'a> {
@@ -395,13 +271,34 @@ impl<'a> Reader<'a> {
         self.rest = self.rest.trim_start();
     }
 
-    fn value(&mut self, depth: usize) -> Option<Value> {
+    /// A literal, and the imaginary part behind it that makes a number complex.
+    fn value(&mut self, depth: usize) -> Option<Literal> {
+        self.space();
+        let start = self.rest;
+        let real = self.operand(depth)?;
+        if !is_number(&real) {
+            return Some(real);
+        }
+        let behind = self.rest;
+        self.space();
+        if matches!(self.bump(), Some('-' | '+')) {
+            let is_signed = self.rest.trim_start_matches(['(', ' ']).starts_with(['-', '+']);
+            if !is_signed && let Some(Literal::Imaginary(_)) = self.operand(depth + 1) {
+                let text = start[..start.len() - self.rest.len()].trim();
+                return Some(Literal::Complex(text.to_owned()));
+            }
+        }
+        self.rest = behind;
+        Some(real)
+    }
+
+    fn operand(&mut self, depth: usize) -> Option<Literal> {
         self.space();
         if depth > DEEPEST {
             return None;
         }
         match self.peek()? {
-            '[' => self.items('[', ']', depth).map(Value::List),
+            '[' => self.items('[', ']', depth).map(Literal::List),
             '(' => self.parenthesised(depth),
             '{' => self.braces(depth),
             '"' | '\'' => self.strings(),
@@ -412,19 +309,25 @@ impl<'a> Reader<'a> {
                     return None;
                 }
                 self.space();
-                match (self.value(depth + 1)?, negative) {
-                    (number, true) => number.negated(),
-                    (number @ (Value::Int(_) | Value::Big(_) | Value::Float(_)), false) => Some(number),
+                match (self.operand(depth + 1)?, negative) {
+                    (Literal::Plain(number), true) => number.negated().map(Literal::Plain),
+                    (Literal::Imaginary(text), true) => Some(Literal::Imaginary(format!("-{text}"))),
+                    (number, false) if is_number(&number) => Some(number),
+                    (number @ Literal::Imaginary(_), false) => Some(number),
                     _ => None,
                 }
+            }
+            '.' if self.rest.starts_with("...") => {
+                self.rest = &self.rest[3..];
+                Some(Literal::Ellipsis)
             }
             c if c.is_ascii_digit() || c == '.' => self.number(),
             _ => self.word(),
         }
     }
 
-    /// A constant, or a string with a prefix.
-    fn word(&mut self) -> Option<Value> {
+    /// A constant, a string with a prefix, or the empty set.
+    fn word(&mut self) -> Option<Literal> {
         let word = identifier(self.rest);
         let after = &self.rest[word.len()..];
         if after.starts_with(['"', '\'']) {
@@ -432,14 +335,20 @@ impl<'a> Reader<'a> {
         }
         self.rest = after;
         match word {
-            "True" => Some(Value::Bool(true)),
-            "False" => Some(Value::Bool(false)),
-            "None" => Some(Value::Null),
+            "True" => Some(Literal::Plain(Value::Bool(true))),
+            "False" => Some(Literal::Plain(Value::Bool(false))),
+            "None" => Some(Literal::Plain(Value::Null)),
+            "set" => {
+                self.space();
+                let is_called = self.take('(');
+                self.space();
+                (is_called && self.take(')')).then_some(Literal::Set(Vec::new()))
+            }
             _ => None,
         }
     }
 
-    fn number(&mut self) -> Option<Value> {
+    fn number(&mut self) -> Option<Literal> {
         let is_part = |at: usize, c: char| {
             let exponent_sign = matches!(c, '+' | '-')
                 && self.rest[..at].ends_with(['e', 'E'])
@@ -448,22 +357,26 @@ impl<'a> Reader<'a> {
         };
         let end =
             self.rest.char_indices().find(|&(at, c)| !is_part(at, c)).map_or(self.rest.len(), |(at, _)| at);
-        let text = self.rest[..end].replace('_', "").to_ascii_lowercase();
+        let written = &self.rest[..end];
+        let text = written.replace('_', "").to_ascii_lowercase();
         self.rest = &self.rest[end..];
         let radix = |prefix: &str, radix| {
             text.strip_prefix(prefix).map(|digits| Value::integer(false, digits, radix))
         };
         if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)).or_else(|| radix("0b", 2)) {
-            return number;
+            return number.map(Literal::Plain);
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Value::integer(false, &text, 10);
+            return Value::integer(false, &text, 10).map(Literal::Plain);
         }
         // Rust reads `inf` and `nan` too; a number here starts with a digit or a point.
-        text.parse().ok().map(Value::Float)
+        if let Some(imaginary) = text.strip_suffix('j') {
+            return imaginary.parse::<f64>().ok().map(|_| Literal::Imaginary(written.to_owned()));
+        }
+        text.parse().ok().map(Value::Float).map(Literal::Plain)
     }
 
-    fn items(&mut self, open: char, close: char, depth: usize) -> Option<Vec<Value>> {
+    fn items(&mut self, open: char, close: char, depth: usize) -> Option<Vec<Literal>> {
         if !self.take(open) {
             return None;
         }
@@ -483,27 +396,27 @@ impl<'a> Reader<'a> {
     }
 
     /// A tuple, or one value in brackets.
-    fn parenthesised(&mut self, depth: usize) -> Option<Value> {
+    fn parenthesised(&mut self, depth: usize) -> Option<Literal> {
         let start = self.rest;
         let mut items = self.items('(', ')', depth)?;
         let inside = &start[..start.len() - self.rest.len() - 1];
         match items.len() {
             1 if !inside.trim_end().ends_with(',') => items.pop(),
-            _ => Some(Value::List(items)),
+            _ => Some(Literal::Tuple(items)),
         }
     }
 
     /// A dict, or a set.
-    fn braces(&mut self, depth: usize) -> Option<Value> {
+    fn braces(&mut self, depth: usize) -> Option<Literal> {
         let start = self.rest;
         self.bump();
         self.space();
-        let mut pairs: Vec<(Value, Value)> = Vec::new();
+        let mut pairs: Vec<(Literal, Literal)> = Vec::new();
         let mut places: HashMap<_, usize> = HashMap::new();
         loop {
             self.space();
             if self.take('}') {
-                return Some(map_of(pairs));
+                return Some(Literal::Dict(pairs));
             }
             let key = self.value(depth + 1)?;
             self.space();
@@ -512,49 +425,59 @@ impl<'a> Reader<'a> {
                     return None;
                 }
                 self.rest = start;
-                return self.items('{', '}', depth).map(Value::List);
+                return self.items('{', '}', depth).map(Literal::Set);
             }
-            if matches!(key, Value::List(_) | Value::Map(_) | Value::Pairs(_)) {
+            if !key.is_hashable() {
                 return None;
             }
             let value = self.value(depth + 1)?;
             // One key of those that are equal, with the last value.
-            match places.entry(identity(&key)) {
-                Entry::Occupied(place) => pairs[*place.get()].1 = value,
-                Entry::Vacant(place) => {
-                    place.insert(pairs.len());
-                    pairs.push((key, value));
-                }
+            let place = match &key {
+                Literal::Plain(key) => Some(*places.entry(identity(key)).or_insert(pairs.len())),
+                _ => None,
+            };
+            match place.and_then(|place| pairs.get_mut(place)) {
+                Some((_, known)) => *known = value,
+                None => pairs.push((key, value)),
             }
             self.space();
             if !self.take(',') {
                 self.space();
-                return self.take('}').then(|| map_of(pairs));
+                return self.take('}').then_some(Literal::Dict(pairs));
             }
         }
     }
 
-    /// One or more string literals, which Python joins. Bytes and formatted strings are no constants.
-    fn strings(&mut self) -> Option<Value> {
-        let mut text = String::new();
+    /// One or more string literals, which Python joins. Formatted strings are no constants.
+    fn strings(&mut self) -> Option<Literal> {
+        let (mut text, mut bytes) = (String::new(), Vec::new());
+        let mut are_bytes = None;
         loop {
             let prefix = identifier(self.rest).to_ascii_lowercase();
             self.rest = &self.rest[prefix.len()..];
-            let raw = match prefix.as_str() {
-                "" | "u" => false,
-                "r" => true,
+            let (is_raw, is_bytes) = match prefix.as_str() {
+                "" | "u" => (false, false),
+                "r" => (true, false),
+                "b" => (false, true),
+                "br" | "rb" => (true, true),
                 _ => return None,
             };
+            if are_bytes.replace(is_bytes).is_some_and(|before| before != is_bytes) {
+                return None;
+            }
             let literal = self.raw_string()?;
-            if raw {
-                text.push_str(literal);
-            } else {
-                unescape(literal, &mut text, &mut self.named)?;
+            match (is_bytes, is_raw) {
+                (true, _) => unescape_bytes(literal, is_raw, &mut bytes)?,
+                (false, true) => text.push_str(literal),
+                (false, false) => unescape(literal, &mut text, &mut self.named)?,
             }
             self.space();
             let next = identifier(self.rest);
             if !self.rest[next.len()..].starts_with(['"', '\'']) {
-                return Some(Value::Str(text));
+                return Some(match is_bytes {
+                    true => Literal::Bytes(bytes),
+                    false => Literal::Plain(Value::Str(text)),
+                });
             }
         }
     }
@@ -581,13 +504,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A dict: a map where all its keys are texts.
-fn map_of(pairs: Vec<(Value, Value)>) -> Value {
-    if pairs.iter().any(|(key, _)| !matches!(key, Value::Str(_))) {
-        return Value::Pairs(pairs);
-    }
-    let text = |(key, value): (Value, Value)| Some((key.as_str()?.to_owned(), value));
-    Value::Map(pairs.into_iter().filter_map(text).collect())
+/// Whether it is a number that an imaginary part may follow.
+fn is_number(literal: &Literal) -> bool {
+    matches!(literal, Literal::Plain(Value::Int(_) | Value::Big(_) | Value::Float(_)))
 }
 
 /// Adds a literal's text with its escapes resolved, but names of Unicode's; `None` when one means no character.

@@ -16,6 +16,7 @@ use crate::dialect::Dialect;
 use crate::env::{EnvRef, Environment};
 use crate::param_path::ParamPath;
 use crate::special::{Glob, Special, SpecialOut};
+use crate::unrecordable::ParamsRead;
 
 /// The name of a native pipeline file.
 pub const PIPELINE_FILE: &str = "pipeline.yaml";
@@ -372,8 +373,8 @@ impl Stage {
 pub enum ParamFile {
     /// There is no such file.
     Missing,
-    /// Its whole value, shared by all stages that refer to it.
-    Read(Arc<Value>),
+    /// All that stands in it, shared by all stages that refer to it.
+    Read(Arc<ParamsRead>),
 }
 
 /// What the world looks like for one stage. Made by the caller, who alone may look.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use base::{ProjectPath, Value};
+use base::ProjectPath;
 
 use crate::dialect::Dialect;
 use crate::error::PipelineError;
@@ -12,6 +12,7 @@ use crate::param_path::ParamPath;
 use crate::params;
 use crate::special::{Glob, SpecialName};
 use crate::stage::ParamFile;
+use crate::unrecordable::ParamsRead;
 
 /// What is at hand of a project.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +54,7 @@ pub(crate) struct Texts<'a> {
     /// What the caller must look at next.
     pub needed: Needs,
     /// What was parsed already.
-    parsed: BTreeMap<ParamPath, Arc<Value>>,
+    parsed: BTreeMap<ParamPath, Arc<ParamsRead>>,
 }
 
 impl<'a> Texts<'a> {
@@ -91,8 +92,8 @@ impl<'a> Texts<'a> {
     /// # Errors
     /// When it cannot be parsed.
     pub fn value(&mut self, file: &ParamPath) -> Result<Option<ParamFile>, PipelineError> {
-        if let Some(value) = self.parsed.get(file) {
-            return Ok(Some(ParamFile::Read(Arc::clone(value))));
+        if let Some(read) = self.parsed.get(file) {
+            return Ok(Some(ParamFile::Read(Arc::clone(read))));
         }
         let known = match file {
             ParamPath::Inside(file) => self.provided.texts.get(file),
@@ -109,9 +110,9 @@ impl<'a> Texts<'a> {
             }
             (Some(None), _) => Ok(Some(ParamFile::Missing)),
             (Some(Some(text)), _) => {
-                let value = Arc::new(params::parse_at(file, text, self.dialect)?);
-                self.parsed.insert(file.clone(), Arc::clone(&value));
-                Ok(Some(ParamFile::Read(value)))
+                let read = Arc::new(params::parse_at(file, text, self.dialect)?);
+                self.parsed.insert(file.clone(), Arc::clone(&read));
+                Ok(Some(ParamFile::Read(read)))
             }
         }
     }

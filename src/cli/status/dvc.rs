@@ -151,6 +151,11 @@ impl View<'_> {
                 }
                 StaleReason::ParamChanged { file, key, .. } => self.param(&mut deps, file, key, "modified"),
                 StaleReason::ParamAdded { file, key, .. } => self.param(&mut deps, file, key, "new"),
+                StaleReason::ParamUnrecordable { file, key, .. }
+                    if !is_new(&deps, &self.params_file(file), key) =>
+                {
+                    self.param(&mut deps, file, key, "modified");
+                }
                 StaleReason::ParamRemoved { file, key, .. }
                 | StaleReason::ParamMissing { file, key: Some(key) } => {
                     self.param(&mut deps, file, key, "deleted");
@@ -248,4 +253,9 @@ pub fn moves(places: &[Whereabouts], base: &ProjectPath) -> Map<String, Json> {
         Some((place.item.path.relative_to(base), word.into()))
     });
     told.collect()
+}
+
+/// Whether a param was told to be new.
+fn is_new(deps: &Map<String, Json>, file: &str, key: &str) -> bool {
+    deps.get(file).is_some_and(|keys| keys[key] == "new")
 }

@@ -79,6 +79,11 @@ impl fmt::Display for StaleReason {
             StaleReason::ParamFileMisspelled { text, right, .. } => {
                 write!(f, "params of {text} are new to DVC each time: write {right} in dvc.yaml")
             }
+            StaleReason::ParamUnrecordable { file, place, what, instead, .. } => write!(
+                f,
+                "param {file}:{place} is {what}, which dvc.lock cannot hold, so that DVC calls it changed each time: write \
+                 {instead}"
+            ),
             StaleReason::Unreadable { message, .. } => f.write_str(message),
             StaleReason::OutMissing { path } => write!(f, "out {path} does not exist"),
             StaleReason::DataMissing { path } => {

@@ -186,6 +186,17 @@ pub(crate) fn identity(key: &Value) -> (&'static str, String) {
 
 /// Whether `a == b` in Python: numbers of all types are compared by what they are worth, and a NaN is not itself.
 pub fn is_equal(a: &Value, b: &Value) -> bool {
+    equal(a, b, false)
+}
+
+/// The same of values that were both read from YAML: DVC's reader has one NaN, which is itself to Python inside of others.
+pub(crate) fn is_equal_in_yaml(a: &Value, b: &Value) -> bool {
+    let are_lone = matches!((a, b), (Value::Float(_), Value::Float(_)));
+    equal(a, b, !are_lone)
+}
+
+fn equal(a: &Value, b: &Value, one_nan: bool) -> bool {
+    let is_equal = |a: &Value, b: &Value| equal(a, b, one_nan);
     let integer = |value: &Value| match value {
         Value::Bool(truth) => Some(i128::from(*truth)),
         Value::Int(number) => Some(*number),
@@ -208,7 +219,7 @@ pub fn is_equal(a: &Value, b: &Value) -> bool {
                     .all(|(key, value)| found.get(&identity(key)).is_some_and(|other| is_equal(value, other)))
         }
         (Value::Date(a), Value::Date(b)) => date_text(a) == date_text(b),
-        (Value::Float(a), Value::Float(b)) => a == b,
+        (Value::Float(a), Value::Float(b)) => a == b || (one_nan && a.is_nan() && b.is_nan()),
         (Value::Big(a), Value::Big(b)) => a == b,
         // A float this large is whole, and is spelled out.
         (Value::Float(float), Value::Big(digits)) | (Value::Big(digits), Value::Float(float)) => {

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use crate::builtins::Builtins;
 use crate::env::env_states;
 use crate::format::dvc::lock::relative;
-use crate::format::dvc::python::is_equal;
+use crate::format::dvc::python::{is_equal, is_equal_in_yaml};
 use crate::fresh::{Freshness, StaleReason, fresh};
 use crate::lock::{StageLock, globs_of};
 use crate::param_path::ParamPath;
@@ -46,7 +46,11 @@ pub(crate) fn settled(
     let (found, _) = params::find(&stage.params, &observed.params, stage.dialect());
     for (file, key, now) in found {
         if let Some(old) = lock.params.get_mut(file).and_then(|values| values.get_mut(key)) {
-            match is_equal(old, now) {
+            let is_same = match params::is_yaml(file) {
+                true => is_equal_in_yaml(old, now),
+                false => is_equal(old, now),
+            };
+            match is_same {
                 true => old.clone_from(now),
                 // A NaN is not itself in Python, and is here.
                 false if old == now => drop(lock.params[file].shift_remove(key)),
@@ -66,7 +70,8 @@ pub(crate) fn judge(
 ) -> Freshness {
     if !stage.frozen {
         let verdict = with_empty(stage, locked, observed, fresh(stage, locked, observed, builtins));
-        return with_misspelled(stage, locked, verdict);
+        let verdict = with_misspelled(stage, locked, verdict);
+        return with_unrecordable(stage, locked, observed, verdict);
     }
     let thawed = Stage { frozen: false, ..stage.clone() };
     let Freshness::Stale(mut reasons) = fresh(&thawed, locked, observed, builtins) else {
@@ -106,8 +111,8 @@ fn with_empty(
 ) -> Freshness {
     let Some(locked) = locked else { return verdict };
     let holds_nothing = |file: &ParamPath| {
-        let Some(ParamFile::Read(value)) = observed.params.get(file) else { return false };
-        value.as_map().is_some_and(IndexMap::is_empty)
+        let Some(ParamFile::Read(read)) = observed.params.get(file) else { return false };
+        read.value.as_map().is_some_and(IndexMap::is_empty)
     };
     let whole = stage.params.iter().filter(|reference| reference.key.is_none());
     let new = whole
@@ -117,12 +122,7 @@ fn with_empty(
         key: String::new(),
         new: Value::Map(IndexMap::new()),
     });
-    let mut reasons = match verdict {
-        Freshness::Fresh => Vec::new(),
-        Freshness::Stale(reasons) => reasons,
-    };
-    reasons.extend(new);
-    if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
+    with_reasons(verdict, new)
 }
 
 /// DVC looks for the params of a file in the lock as the pipeline file spells it, and writes them there as it is seen from
@@ -131,14 +131,45 @@ fn with_misspelled(stage: &Stage, locked: Option<&StageLock>, verdict: Freshness
     if locked.is_none() || stage.misspelled_params.is_empty() {
         return verdict;
     }
+    let new = stage.misspelled_params.iter().map(|(text, file)| StaleReason::ParamFileMisspelled {
+        file: file.clone().into(),
+        text: text.clone(),
+        right: relative(&stage.wdir, file),
+    });
+    with_reasons(verdict, new)
+}
+
+/// What a lock cannot hold DVC finds changed each time.
+fn with_unrecordable(
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    observed: &Observed,
+    verdict: Freshness,
+) -> Freshness {
+    if locked.is_none() {
+        return verdict;
+    }
+    let (found, _) = params::find(&stage.params, &observed.params, stage.dialect());
+    let new = found.into_iter().filter_map(|(file, key, value)| {
+        let Some(ParamFile::Read(read)) = observed.params.get(file) else { return None };
+        let never_equal = read.never_equal(key, value, is_whole(stage, file))?;
+        Some(StaleReason::ParamUnrecordable {
+            file: file.clone(),
+            key: key.to_owned(),
+            place: never_equal.place,
+            what: never_equal.what.to_owned(),
+            instead: never_equal.instead.to_owned(),
+        })
+    });
+    with_reasons(verdict, new)
+}
+
+/// The verdict with more reasons.
+fn with_reasons(verdict: Freshness, new: impl Iterator<Item = StaleReason>) -> Freshness {
     let mut reasons = match verdict {
         Freshness::Fresh => Vec::new(),
         Freshness::Stale(reasons) => reasons,
     };
-    reasons.extend(stage.misspelled_params.iter().map(|(text, file)| StaleReason::ParamFileMisspelled {
-        file: file.clone().into(),
-        text: text.clone(),
-        right: relative(&stage.wdir, file),
-    }));
-    Freshness::Stale(reasons)
+    reasons.extend(new);
+    if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
 }

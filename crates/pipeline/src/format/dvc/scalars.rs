@@ -367,11 +367,24 @@ pub(crate) fn date_text(text: &str) -> Option<String> {
             offset.is_empty().then(|| format!("{sign}{hours:02}:{minutes:02}"))?
         }
     };
-    // Its reader rounds by the seventh digit, and takes a second that would be full for the one before.
+    // Its reader rounds by the seventh digit.
     let is_more = fraction.as_bytes().get(6).is_some_and(|digit| *digit > b'4');
     let micros = format!("{fraction:0<6}")[..6].parse::<u32>().ok()? + u32::from(is_more);
     let fraction = if (1..1_000_000).contains(&micros) { format!(".{micros:06}") } else { String::new() };
-    Some(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}{zone}"))
+    let (carry, second) = carried(micros / 1_000_000, second, 60);
+    let (carry, minute) = carried(carry, minute, 60);
+    let (carry, hour) = carried(carry, hour, 24);
+    let (carry, day) = carried(carry, day - 1, days);
+    let (carry, month) = carried(carry, month - 1, 12);
+    let (year, month, day) = (year + carry, month + 1, day + 1);
+    // No year has more digits.
+    (year < 10_000)
+        .then(|| format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}{zone}"))
+}
+
+/// A number that counts up to `most`, with what is carried to it, and what it carries on.
+fn carried(carry: u32, number: u32, most: u32) -> (u32, u32) {
+    ((number + carry) / most, (number + carry) % most)
 }
 
 /// Whether DVC's writer quotes a text because it is shaped as a date or time, whether or not there is such a day.
@@ -523,7 +536,9 @@ pub(super) mod tests {
             ("2024-02-29", "2024-02-29"),
             ("2024-01-02T03:04:05.1234565", "2024-01-02 03:04:05.123457"),
             ("2024-01-02T03:04:05.1234564", "2024-01-02 03:04:05.123456"),
-            ("2024-01-02T03:04:05.9999995", "2024-01-02 03:04:05"),
+            ("2024-01-02T03:04:05.9999995", "2024-01-02 03:04:06"),
+            ("2023-12-31 23:59:59.9999999 +5", "2024-01-01 00:00:00+05:00"),
+            ("2024-02-28T23:59:59.9999995Z", "2024-02-29 00:00:00+00:00"),
             ("2024-01-02T03:04:05+23:59", "2024-01-02 03:04:05+23:59"),
         ] {
             assert_eq!(date_text(written).as_deref(), Some(expected), "{written}");
