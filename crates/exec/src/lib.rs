@@ -40,7 +40,7 @@ pub use ledger::{Ledger, LedgerError};
 pub use neighbour::Neighbour;
 pub use outs::{put_back, save_unsaved, with_choice};
 pub use params::{ParamReader, Unreadable};
-pub use runner::{Exit, LocalRunner, Pause, RunError, Runner, Spawn, Stream};
+pub use runner::{Exit, LocalRunner, RunError, Runner, Spawn, Stream};
 pub use schedule::{Schedule, StageState};
 pub use special::changed_special;
 pub use url::{ask as ask_url, download as download_url};

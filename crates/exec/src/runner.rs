@@ -12,8 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use disk::{Appender, DiskError};
@@ -110,18 +110,6 @@ pub trait Runner: Sync {
     /// Ends all running commands: asks them first, kills them half a second later. Commands that are
     /// started afterwards end at once.
     fn stop(&self);
-
-    /// Called again and again by the one who waits for commands: for what a runner does that nobody asks it for.
-    fn look_around(&self) {}
-}
-
-/// How a runner is told to halt, commands and all, until it is told to go on: by Ctrl-Z.
-#[derive(Clone, Debug)]
-pub struct Pause {
-    /// Set from outside when everything is to halt.
-    pub asked: Arc<AtomicBool>,
-    /// Halts this process; comes back when it goes on.
-    pub halt: fn(),
 }
 
 /// Runs commands on this machine.
@@ -131,7 +119,6 @@ pub struct LocalRunner {
     /// so that the number cannot have passed to another process.
     groups: Mutex<Vec<Pid>>,
     stopped: AtomicBool,
-    pause: Option<Pause>,
     /// For how long commands were halted: no part of the time that they have.
     paused: Mutex<Duration>,
     guard: Guard,
@@ -140,10 +127,14 @@ pub struct LocalRunner {
 
 impl Runner for LocalRunner {
     fn run(&self, spawn: &Spawn<'_>, on_line: &(dyn Fn(Stream, &str) + Sync)) -> Result<Exit, RunError> {
-        let mut child = self.starter.start(spawn, self.guard.stand_by(&spawn.job))?;
+        let mark = self.guard.stand_by(&spawn.job);
+        // Held over the start: what is not among them yet would go on alone while all else is halted.
+        let mut groups = self.lock_groups();
+        let mut child = self.starter.start(spawn, mark)?;
         let group = Pid::from_child(&child);
+        groups.push(group);
+        drop(groups);
         self.guard.watch(group);
-        self.lock_groups().push(group);
         if self.stopped.load(Ordering::SeqCst) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -182,27 +173,6 @@ impl Runner for LocalRunner {
             let _ = kill_process_group(*group, Signal::KILL);
         }
     }
-
-    /// A command has a process group of its own, which a terminal does not halt with us. It must not go on alone: scripts that
-    /// log would wait for us in vain, and fail.
-    fn look_around(&self) {
-        let Some(pause) = &self.pause else { return };
-        if !pause.asked.swap(false, Ordering::SeqCst) {
-            return;
-        }
-        // Held until it is told: whoever finds that a command's time is up asks for it first.
-        let mut paused = self.lock_paused();
-        let since = Instant::now();
-        let groups = self.lock_groups();
-        for group in groups.iter() {
-            let _ = kill_process_group(*group, Signal::STOP);
-        }
-        (pause.halt)();
-        *paused += since.elapsed();
-        for group in groups.iter() {
-            let _ = kill_process_group(*group, Signal::CONT);
-        }
-    }
 }
 
 impl LocalRunner {
@@ -211,10 +181,19 @@ impl LocalRunner {
         LocalRunner { starter: Starter::with_functions(functions), ..LocalRunner::default() }
     }
 
-    /// The same, which halts with its commands when that is asked for.
-    #[must_use]
-    pub fn pausing(self, pause: Pause) -> Self {
-        LocalRunner { pause: Some(pause), ..self }
+    /// Halts all commands while `halt` halts this process, until it comes back. A command has a process group of its own,
+    /// which a terminal does not halt with us. It must not go on alone: scripts that log would wait for us in vain, and fail.
+    pub fn halted(&self, halt: impl FnOnce()) {
+        // Held until it is told: whoever finds that a command's time is up asks for it first.
+        let mut paused = self.lock_paused();
+        let since = Instant::now();
+        let groups = self.lock_groups();
+        let all = halt_groups(&groups);
+        halt();
+        *paused += since.elapsed();
+        for group in all {
+            let _ = kill_process_group(group, Signal::CONT);
+        }
     }
 
     fn lock_paused(&self) -> std::sync::MutexGuard<'_, Duration> {
@@ -427,6 +406,55 @@ impl Lines<'_> {
             // On a full disk its room is needed for what the command came to.
             self.log = None;
             let _ = disk::remove(self.path);
+        }
+    }
+}
+
+/// Halts the process groups, and those of all that was started by their processes: a reproduction in a stage, say, which is
+/// halted before it could halt its own. Returns all of them. Where there is no `/proc`, these are the given ones.
+fn halt_groups(groups: &[Pid]) -> Vec<Pid> {
+    let own = rustix::process::getpgrp();
+    let mut halted: Vec<Pid> = Vec::new();
+    let mut wanted = groups.to_vec();
+    // Until nobody is left who could start more.
+    while !wanted.is_empty() {
+        for group in wanted.drain(..) {
+            let _ = kill_process_group(group, Signal::STOP);
+            halted.push(group);
+        }
+        if !groups.is_empty() {
+            wanted = groups_below(groups);
+            wanted.retain(|group| *group != own && !halted.contains(group));
+        }
+    }
+    halted
+}
+
+/// The groups of all processes that those of `groups` have started, each once.
+fn groups_below(groups: &[Pid]) -> Vec<Pid> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let processes: Vec<[i32; 3]> = entries
+        .filter_map(|entry| {
+            let pid = entry.ok()?.file_name().to_str()?.parse::<i32>().ok()?;
+            let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // Behind the name, which may hold anything: its state, its parent, its group.
+            let mut fields = status.rsplit_once(") ")?.1.split(' ').skip(1);
+            Some([pid, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])
+        })
+        .collect();
+    let mut known: BTreeSet<i32> = groups.iter().map(|group| group.as_raw_nonzero().get()).collect();
+    let mut found: BTreeSet<i32> = known.clone();
+    loop {
+        // Members of a group, and children of what was found.
+        let is_below = |[pid, parent, group]: &&[i32; 3]| {
+            known.contains(pid) || known.contains(parent) || found.contains(group)
+        };
+        let below: Vec<[i32; 3]> = processes.iter().filter(is_below).copied().collect();
+        let count = known.len();
+        known.extend(below.iter().map(|[pid, ..]| *pid));
+        found.extend(below.iter().map(|[.., group]| *group));
+        if known.len() == count {
+            return found.into_iter().filter_map(Pid::from_raw).collect();
         }
     }
 }
