@@ -18,7 +18,7 @@ use crate::format::native::pointer::{Pointer as Single, set_scalar};
 use crate::format::native::top;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
-use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage, Tracking};
+use crate::stage::{Command, Out, OutKind, ParamValues, Stage};
 use crate::yaml::Segment;
 
 /// `locked` is how `frozen` was called before DVC 1.
@@ -64,27 +64,10 @@ impl Pointer {
         let mut outs: Vec<Out> = self.outs.into_iter().map(|(out, _)| out).collect();
         outs.sort_by(|a, b| a.path.cmp(&b.path));
         Stage {
-            address: Address::of_pointer(file),
-            command: Command::None,
-            shell: None,
-            wdir: self.wdir,
-            deps: Vec::new(),
-            special: Vec::new(),
-            special_outs: Vec::new(),
-            params: Vec::new(),
-            outs,
-            spelled_params: BTreeMap::new(),
-            misspelled_params: BTreeMap::new(),
-            spelled: BTreeMap::new(),
             frozen: self.frozen,
-            always_changed: false,
             desc: self.desc,
             meta: self.meta,
-            env: Vec::new(),
-            timeout_millis: None,
-            resources: Resources::default(),
-            pools: Vec::new(),
-            tracking: Tracking::default(),
+            ..Stage::of_data(file, self.wdir, outs)
         }
     }
 
