@@ -21,6 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::guard::Guard;
+use crate::halt::halt_groups;
 use crate::start::{JOB, Starter};
 
 /// How long a stopped process may take to end before it is killed.
@@ -44,6 +45,15 @@ pub enum Stream {
     Stderr,
 }
 
+/// When the time of a stage is up, of which its commands may be several.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    /// If nothing is halted.
+    pub at: Instant,
+    /// For how long its runner had halted commands when this was said: what comes to it since puts the deadline off.
+    pub halted: Duration,
+}
+
 /// One command to run.
 #[derive(Debug)]
 pub struct Spawn<'a> {
@@ -64,7 +74,7 @@ pub struct Spawn<'a> {
     /// The job's folder: tells its processes from all others, for `end_orphans`.
     pub job: PathBuf,
     /// When it is ended, if it has not by then.
-    pub deadline: Option<Instant>,
+    pub deadline: Option<Deadline>,
     /// Texts that neither logs nor anybody who is told may see.
     pub secrets: &'a [String],
 }
@@ -110,6 +120,11 @@ pub trait Runner: Sync {
     /// Ends all running commands: asks them first, kills them half a second later. Commands that are
     /// started afterwards end at once.
     fn stop(&self);
+
+    /// For how long commands were halted until now.
+    fn time_halted(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Runs commands on this machine.
@@ -173,6 +188,10 @@ impl Runner for LocalRunner {
             let _ = kill_process_group(*group, Signal::KILL);
         }
     }
+
+    fn time_halted(&self) -> Duration {
+        *self.lock_paused()
+    }
 }
 
 impl LocalRunner {
@@ -215,9 +234,9 @@ impl LocalRunner {
         on_line: &(dyn Fn(Stream, &str) + Sync),
     ) -> (Result<Exit, RunError>, bool) {
         let end = ProcessEnd::of(group);
-        let mut deadline = spawn.deadline;
+        let mut deadline = spawn.deadline.map(|deadline| deadline.at);
         let mut timed_out = false;
-        let mut paused = *self.lock_paused();
+        let mut paused = spawn.deadline.map_or_else(|| self.time_halted(), |deadline| deadline.halted);
         let ended = loop {
             let paused_since = *self.lock_paused() - paused;
             paused += paused_since;
@@ -406,55 +425,6 @@ impl Lines<'_> {
             // On a full disk its room is needed for what the command came to.
             self.log = None;
             let _ = disk::remove(self.path);
-        }
-    }
-}
-
-/// Halts the process groups, and those of all that was started by their processes: a reproduction in a stage, say, which is
-/// halted before it could halt its own. Returns all of them. Where there is no `/proc`, these are the given ones.
-fn halt_groups(groups: &[Pid]) -> Vec<Pid> {
-    let own = rustix::process::getpgrp();
-    let mut halted: Vec<Pid> = Vec::new();
-    let mut wanted = groups.to_vec();
-    // Until nobody is left who could start more.
-    while !wanted.is_empty() {
-        for group in wanted.drain(..) {
-            let _ = kill_process_group(group, Signal::STOP);
-            halted.push(group);
-        }
-        if !groups.is_empty() {
-            wanted = groups_below(groups);
-            wanted.retain(|group| *group != own && !halted.contains(group));
-        }
-    }
-    halted
-}
-
-/// The groups of all processes that those of `groups` have started, each once.
-fn groups_below(groups: &[Pid]) -> Vec<Pid> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let processes: Vec<[i32; 3]> = entries
-        .filter_map(|entry| {
-            let pid = entry.ok()?.file_name().to_str()?.parse::<i32>().ok()?;
-            let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // Behind the name, which may hold anything: its state, its parent, its group.
-            let mut fields = status.rsplit_once(") ")?.1.split(' ').skip(1);
-            Some([pid, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])
-        })
-        .collect();
-    let mut known: BTreeSet<i32> = groups.iter().map(|group| group.as_raw_nonzero().get()).collect();
-    let mut found: BTreeSet<i32> = known.clone();
-    loop {
-        // Members of a group, and children of what was found.
-        let is_below = |[pid, parent, group]: &&[i32; 3]| {
-            known.contains(pid) || known.contains(parent) || found.contains(group)
-        };
-        let below: Vec<[i32; 3]> = processes.iter().filter(is_below).copied().collect();
-        let count = known.len();
-        known.extend(below.iter().map(|[pid, ..]| *pid));
-        found.extend(below.iter().map(|[.., group]| *group));
-        if known.len() == count {
-            return found.into_iter().filter_map(Pid::from_raw).collect();
         }
     }
 }
@@ -652,7 +622,10 @@ mod tests {
                 stdout: folder.path().join("stdout.log"),
                 stderr: folder.path().join("stderr.log"),
                 job: folder.path().join("job"),
-                deadline: Some(started + Duration::from_millis(millis)),
+                deadline: Some(Deadline {
+                    at: started + Duration::from_millis(millis),
+                    halted: Duration::ZERO,
+                }),
                 secrets: &[],
             };
             assert_eq!(LocalRunner::default().run(&spawn, &|_, _| {}).unwrap(), Exit::TimedOut);
@@ -663,6 +636,31 @@ mod tests {
             }
         }
         panic!("the command never began");
+    }
+
+    /// Which may have been that of the command before it.
+    #[test]
+    fn a_deadline_is_put_off_by_all_that_was_halted_since_it_was_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let runner = LocalRunner::default();
+        let deadline = Deadline { at: Instant::now(), halted: runner.time_halted() };
+        *runner.lock_paused() += Duration::from_secs(60 * 60);
+        let spawn = Spawn {
+            script: "sleep 0.1",
+            shell: None,
+            folder: folder.path().to_owned(),
+            variables: &[],
+            cleared: &[],
+            stdout: folder.path().join("stdout.log"),
+            stderr: folder.path().join("stderr.log"),
+            job: folder.path().join("job"),
+            deadline: Some(deadline),
+            secrets: &[],
+        };
+        assert_eq!(runner.run(&spawn, &|_, _| {}).unwrap(), Exit::Code(0));
+        let late = Deadline { halted: runner.time_halted(), ..deadline };
+        let spawn = Spawn { script: "sleep 60", deadline: Some(late), ..spawn };
+        assert_eq!(runner.run(&spawn, &|_, _| {}).unwrap(), Exit::TimedOut);
     }
 
     #[test]
