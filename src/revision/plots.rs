@@ -121,13 +121,13 @@ enum Source<'a> {
         /// The recorded outs, and whether they are folders where that is known.
         outs: IndexMap<ProjectPath, (Digest, Option<bool>)>,
         blobs: Blobs,
-        git: Option<CommitFiles>,
+        git: Option<Box<CommitFiles>>,
     },
 }
 
 impl<'a> Source<'a> {
     fn commit(project: &Project, commit: &str, pipeline: Option<&Pipeline>) -> CliResult<Self> {
-        let git = project.git().map(|git| CommitFiles::new(git, commit));
+        let git = project.git().map(|git| Box::new(CommitFiles::new(git, commit)));
         let mut outs = IndexMap::new();
         if let (Some(git), Some(pipeline)) = (&git, pipeline) {
             for file in &pipeline.files {
