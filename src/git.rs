@@ -1,6 +1,7 @@
 //! What git knows about the project, asked of the git program: exact behaviour, hooks and settings
 //! respected, and no second implementation of git in the binary.
 
+pub mod commit;
 pub mod source;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -3,24 +3,55 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
-use exec::Pause;
+use exec::LocalRunner;
 use signal_hook::consts::SIGTSTP;
+use signal_hook::iterator::{Handle, Signals};
 
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 
-/// Listens for Ctrl-Z, from now on; nobody is told where it is ignored.
-///
-/// # Errors
-/// When the system refuses.
-pub fn listen_for_pause() -> CliResult<Pause> {
-    let asked: Arc<AtomicBool> = Arc::default();
-    if environment::may_halt() {
-        signal_hook::flag::register(SIGTSTP, asked.clone())
-            .map_err(|source| disk::DiskError::new("listen for signals", Path::new("."), source))?;
+/// Halts a runner's commands with this process by Ctrl-Z, as long as it lives: from a thread, since whoever waits for commands
+/// may be at work on something else, or be done. After that Ctrl-Z halts the process alone.
+#[derive(Debug)]
+pub struct Pausing {
+    /// Whether nobody listens.
+    unheard: Arc<AtomicBool>,
+    signals: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pausing {
+    /// Begins to listen; nobody does where Ctrl-Z is ignored.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn begin(runner: Arc<LocalRunner>) -> CliResult<Option<Self>> {
+        if !environment::may_halt() {
+            return Ok(None);
+        }
+        let fault = |source| disk::DiskError::new("listen for signals", Path::new("."), source);
+        let unheard: Arc<AtomicBool> = Arc::default();
+        signal_hook::flag::register_conditional_default(SIGTSTP, unheard.clone()).map_err(fault)?;
+        let mut asked = Signals::new([SIGTSTP]).map_err(fault)?;
+        let signals = asked.handle();
+        let listen = move || {
+            for signal in asked.forever() {
+                runner.halted(|| drop(signal_hook::low_level::emulate_default_handler(signal)));
+            }
+        };
+        let thread = std::thread::Builder::new().name("pause".to_owned()).spawn(listen).map_err(fault)?;
+        Ok(Some(Pausing { unheard, signals, thread: Some(thread) }))
     }
-    Ok(Pause { asked, halt: || drop(signal_hook::low_level::emulate_default_handler(SIGTSTP)) })
+}
+
+impl Drop for Pausing {
+    fn drop(&mut self) {
+        self.unheard.store(true, Ordering::SeqCst);
+        self.signals.close();
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 /// How many listen, and what the system's own answer to a signal waits for: that nobody does.

@@ -19,6 +19,12 @@ use crate::ui::Printer;
 /// How long a stage waits for its run, which whoever executes it writes in this moment.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often the store is asked for it.
+const NAP: Duration = Duration::from_millis(2);
+
+/// How often, in the end, the spool is looked through for it.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
 /// Changes that are asked for now, by somebody who sees what comes of them.
 pub fn now(changes: Vec<Change>) -> Changes {
     Changes::new(Timestamp::now(), changes)
@@ -44,19 +50,24 @@ pub fn project() -> CliResult<Project> {
 /// When it does not come, or the store fails.
 pub fn await_run(store: &SqliteStore, spool: &Path, run: RunId) -> Result<Run, StoreError> {
     let asked = Instant::now();
-    let mut is_replayed = false;
+    let mut maker = Some(spool::Maker::of(run));
+    // The store tells in no time, a folder where much waits does not.
+    let (mut look, mut pause) = (asked, NAP);
     loop {
         match store.run(run) {
-            Err(StoreError::UnknownRun(_)) if asked.elapsed() < PATIENCE => {
-                if !is_replayed && spool::makes(spool, run) {
-                    store.at_once(|store| spool::replay(spool, store))?;
-                    is_replayed = true;
-                } else {
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-            }
+            Err(StoreError::UnknownRun(_)) if asked.elapsed() < PATIENCE => {}
             found => return found,
         }
+        if Instant::now() >= look {
+            if maker.as_mut().is_some_and(|maker| maker.waits(spool)) {
+                maker = None;
+                store.at_once(|store| spool::replay(spool, store))?;
+                continue;
+            }
+            look = Instant::now() + pause;
+            pause = LONGEST_PAUSE.min(2 * pause);
+        }
+        std::thread::sleep(NAP);
     }
 }
 

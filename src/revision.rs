@@ -1,14 +1,17 @@
 //! A state of the project that can be compared with another one: the workspace, a git revision, or a run.
 
+mod committed;
 mod params;
 mod plots;
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base::{ProjectPath, Value};
-use cache::{Blobs, TreeEntry};
-use indexmap::IndexMap;
+use cache::Blobs;
+use exec::Ledger;
+use indexmap::{IndexMap, IndexSet};
 use pipeline::{Dialect, Glob, OutKind, Pipeline};
 use report::{Diff, DiffSide};
 use track::{Joined, Role, Run, RunId, RunStore, Search, SqliteStore, View};
@@ -16,12 +19,14 @@ use track::{Joined, Role, Run, RunId, RunStore, Search, SqliteStore, View};
 use crate::discover;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
+use crate::git::commit::CommitFiles;
 use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
 use crate::reading::{Reader, load_pipeline, recorded_files};
 use crate::recorder::tags;
 use crate::settings::Settings;
 use crate::ui::Printer;
 
+use committed::Committed;
 pub use plots::PlotFile;
 
 /// What a revision argument names.
@@ -164,9 +169,10 @@ impl Revision {
         match self {
             Revision::Workspace => {
                 let pipeline = project.pipeline()?;
+                let recorded = Recorded { project, pipeline: &pipeline, ledger: OnceCell::new() };
                 for path in self.each_file(project, metrics_files(&pipeline)) {
                     let text = match disk::read_text_optional(&path.to_path(&project.root)) {
-                        Ok(None) => recorded_text(project, &pipeline, &path),
+                        Ok(None) => recorded.text(&path),
                         text => text.map_err(CliError::from),
                     };
                     readable.insert(self, project.dialect, &path, text);
@@ -177,19 +183,20 @@ impl Revision {
                 let Some(pipeline) = pipeline_at(project, commit)? else {
                     return Ok(readable);
                 };
+                let committed = Committed::new(project, commit, &pipeline);
                 for path in self.each_file(project, metrics_files(&pipeline)) {
-                    readable.insert(self, project.dialect, &path, text_at(project, commit, &pipeline, &path));
+                    readable.insert(self, project.dialect, &path, committed.text(&path));
                 }
             }
             Revision::Run(run) => {
                 let files = metrics_files(&project.pipeline()?);
+                let files: BTreeMap<&str, &ProjectPath> =
+                    files.iter().map(|path| (path.as_str(), path)).collect();
                 let store = store(project)?;
                 let blobs = project.blobs();
                 for run in with_children(&store, *run)? {
                     for file in store.lineage(run.info.id, Role::Output)? {
-                        let Some(path) = files.iter().find(|path| path.as_str() == file.path) else {
-                            continue;
-                        };
+                        let Some(path) = files.get(file.path.as_str()) else { continue };
                         readable.insert(self, project.dialect, path, Ok(blob_text(&blobs, &file.digest)));
                     }
                 }
@@ -203,15 +210,20 @@ impl Revision {
         if project.dialect == Dialect::Native {
             return paths;
         }
+        let committed = match self {
+            Revision::Commit(commit) => project.git().map(|git| CommitFiles::new(git, commit)),
+            _ => None,
+        };
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {
             let inside: Vec<ProjectPath> = match self {
                 Revision::Workspace if path.to_path(&project.root).is_dir() => {
                     plots::files_below(&project.root, &path)
                 }
-                Revision::Commit(commit) => {
-                    project.git().and_then(|git| git.files_at(commit, &path).ok()).unwrap_or_default()
-                }
+                Revision::Commit(_) => committed
+                    .as_ref()
+                    .and_then(|committed| committed.files_at(&path).ok())
+                    .unwrap_or_default(),
                 _ => Vec::new(),
             };
             match inside.is_empty() {
@@ -239,11 +251,10 @@ pub fn metrics_files(pipeline: &Pipeline) -> Vec<ProjectPath> {
     let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
     let mut files: Vec<ProjectPath> =
         outs.filter(|out| out.kind == OutKind::Metrics).map(|out| out.path.clone()).collect();
-    for file in &pipeline.metrics {
-        if !files.contains(file) {
-            files.push(file.clone());
-        }
-    }
+    let known: BTreeSet<ProjectPath> = files.iter().cloned().collect();
+    let mut of_top: IndexSet<&ProjectPath> = pipeline.metrics.iter().collect();
+    of_top.retain(|file| !known.contains(*file));
+    files.extend(of_top.into_iter().cloned());
     files
 }
 
@@ -367,17 +378,18 @@ pub fn load_at<T>(
         ))
         .hint("name a revision that has files of one of them"));
     }
+    let committed = CommitFiles::new(git, commit);
     let text = |path: &ProjectPath| {
-        let bytes = match git.file(commit, path) {
+        let bytes = match committed.file(path) {
             // A folder holds no params.
-            Err(_) if git.files_at(commit, path)?.iter().any(|file| file != path) => None,
+            Err(_) if committed.files_at(path)?.iter().any(|file| file != path) => None,
             read => read?,
         };
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     };
     let found = |glob: &Glob| {
         // What git has, and what the commit's stages have read of what it does not have.
-        let mut found = git.files_at(commit, glob.base())?;
+        let mut found = committed.files_at(glob.base())?;
         found.retain(|path| glob.matches(path));
         found.extend(recorded_files(&files, &text, glob)?);
         Ok(found)
@@ -393,59 +405,29 @@ pub fn load_at<T>(
     )
 }
 
-/// The text of an out that is not in the workspace, as it is recorded: DVC reads it from the cache.
-fn recorded_text(project: &Project, pipeline: &Pipeline, path: &ProjectPath) -> CliResult<Option<String>> {
-    let Some(producer) = pipeline.graph.producer(path).filter(|_| project.dialect == Dialect::Dvc) else {
-        return Ok(None);
-    };
-    let ledger = project.ledger(pipeline)?;
-    let state = ledger.get(&pipeline.stage(producer).address).and_then(|locked| locked.out(path));
-    Ok(state.and_then(|state| blob_text(&project.blobs(), &state.digest)))
+/// What is recorded of outs that are not in the workspace.
+struct Recorded<'a> {
+    project: &'a Project,
+    pipeline: &'a Pipeline,
+    /// Read with the first that is asked for.
+    ledger: OnceCell<Ledger>,
 }
 
-/// The text of an out in a commit: from git where git keeps it, else from the cache by the commit's lock.
-fn text_at(
-    project: &Project,
-    commit: &str,
-    pipeline: &Pipeline,
-    path: &ProjectPath,
-) -> CliResult<Option<String>> {
-    let Some(git) = project.git() else { return Ok(None) };
-    if let Some(bytes) = git.file(commit, path)? {
-        return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
-    }
-    let Some(producer) = pipeline.graph.producer(path) else { return Ok(None) };
-    let lock_path = pipeline.lock_file(producer);
-    let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
-    let text = String::from_utf8_lossy(&bytes);
-    let lock = pipeline.lock_codec().parse(&lock_path, &text)?;
-    let mut outs = lock.stages.values().flat_map(|stage| &stage.outs);
-    let Some((out, state)) = outs.find(|(out, _)| out.contains(path)) else { return Ok(None) };
-    let blobs = project.blobs();
-    let mut digest = Some(state.digest);
-    let below = path.as_str().strip_prefix(out.as_str()).unwrap_or_default();
-    for name in below.split('/').filter(|name| !name.is_empty()) {
-        let Some(tree) = digest.and_then(|digest| blobs.tree(&digest).ok()) else {
-            digest = None;
-            break;
-        };
-        let Some((_, entry)) = tree.entries().iter().find(|(known, _)| known == name) else {
+impl Recorded<'_> {
+    /// The text of such an out: DVC reads it from the cache.
+    fn text(&self, path: &ProjectPath) -> CliResult<Option<String>> {
+        let Some(producer) =
+            self.pipeline.graph.producer(path).filter(|_| self.project.dialect == Dialect::Dvc)
+        else {
             return Ok(None);
         };
-        let (TreeEntry::File { digest: found, .. } | TreeEntry::Folder { digest: found, .. }) = entry;
-        digest = Some(*found);
+        if self.ledger.get().is_none() {
+            let _ = self.ledger.set(self.project.ledger(self.pipeline)?);
+        }
+        let ledger = self.ledger.get().expect("it was set");
+        let state = ledger.get(&self.pipeline.stage(producer).address).and_then(|locked| locked.out(path));
+        Ok(state.and_then(|state| blob_text(&self.project.blobs(), &state.digest)))
     }
-    let Some(digest) = digest.filter(|digest| blobs.has(digest)) else {
-        let quoted = crate::cli::quoted_path(path.as_str());
-        return Err(CliError::message(format!(
-            "the cache does not hold {path} any more, as it is recorded there"
-        ))
-        .hint(format!(
-            "`pipe fetch --rev {} {quoted}` fetches it from a remote that has it",
-            &commit[..commit.len().min(10)]
-        )));
-    };
-    Ok(blob_text(&blobs, &digest))
 }
 
 fn blob_text(blobs: &Blobs, digest: &base::Digest) -> Option<String> {

@@ -333,21 +333,45 @@ pub fn has_about(folder: &Path, run: RunId) -> bool {
     let is_about = |changes: &Changes| {
         made_by(changes).chain(changes.changes.iter().flat_map(Change::uses)).any(|found| found == run)
     };
-    has_since(folder, run, is_about)
+    since(folder, run).into_iter().any(|path| read_sets(&path).iter().any(is_about))
 }
 
-/// Whether a run that the store does not know is made by something that waits.
-pub fn makes(folder: &Path, run: RunId) -> bool {
-    has_since(folder, run, |changes| made_by(changes).any(|made| made == run))
+/// Looks out for what makes a run that the store does not know.
+pub struct Maker {
+    run: RunId,
+    /// What was read: it is put there whole, and only gets less.
+    read: HashSet<PathBuf>,
 }
 
-fn has_since(folder: &Path, run: RunId, is_it: impl Fn(&Changes) -> bool) -> bool {
+impl Maker {
+    /// Of this run.
+    pub fn of(run: RunId) -> Self {
+        Maker { run, read: HashSet::new() }
+    }
+
+    /// Whether it waits now. Each file is read once.
+    pub fn waits(&mut self, folder: &Path) -> bool {
+        let new: Vec<PathBuf> =
+            since(folder, self.run).into_iter().filter(|path| !self.read.contains(path)).collect();
+        let mut read = new.into_iter().map(|path| (read_sets(&path), path));
+        read.any(|(sets, path)| {
+            let is_made = sets.iter().any(|changes| made_by(changes).any(|made| made == self.run));
+            if !is_made {
+                self.read.insert(path);
+            }
+            is_made
+        })
+    }
+}
+
+/// What was kept since a run was named.
+fn since(folder: &Path, run: RunId) -> Vec<PathBuf> {
     let run = run.to_string();
     let is_since = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         name.get(..TIME_DIGITS) >= run.as_bytes().get(..TIME_DIGITS)
     };
-    files(folder).into_iter().filter(is_since).any(|path| read_sets(&path).iter().any(&is_it))
+    files(folder).into_iter().filter(is_since).collect()
 }
 
 /// Whether something was put aside that waits for a run.

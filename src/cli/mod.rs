@@ -248,6 +248,29 @@ impl Cli {
     }
 }
 
+/// What a table of values shows of them.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ValueArgs {
+    /// Leave out of tables in which file a value stands
+    #[arg(long)]
+    no_path: bool,
+    /// Round numbers to N significant digits, in text and markdown
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=17))]
+    precision: u8,
+}
+
+impl ValueArgs {
+    /// The number of significant digits.
+    pub fn precision(self) -> usize {
+        usize::from(self.precision)
+    }
+
+    /// The table, without files where they are left out.
+    pub fn of(self, table: report::Table) -> report::Table {
+        if self.no_path { table.without("file") } else { table }
+    }
+}
+
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[group(multiple = false)]

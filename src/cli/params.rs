@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use report::{Diff, DiffOptions};
 
 use crate::as_dvc;
-use crate::cli::{FormatArgs, all_told};
+use crate::cli::{FormatArgs, ValueArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::revision::{Readable, Revision};
@@ -45,12 +45,8 @@ pub struct SidesArgs {
     /// Show values that are equal, too
     #[arg(long)]
     all: bool,
-    /// Leave out of tables in which file a value stands
-    #[arg(long)]
-    no_path: bool,
-    /// Round numbers to N significant digits, in text and markdown
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=17))]
-    precision: u8,
+    #[command(flatten)]
+    values: ValueArgs,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -126,13 +122,12 @@ impl SidesArgs {
         faults: Vec<CliError>,
         printer: Printer,
     ) -> CliResult {
-        let options = DiffOptions { all: self.all, precision: usize::from(self.precision) };
+        let options = DiffOptions { all: self.all, precision: self.values.precision() };
         if self.format.json {
             printer.data(diff.json(options));
             return all_told(faults, printer);
         }
-        let table = diff.table(options);
-        let table = if self.no_path { table.without("file") } else { table };
+        let table = self.values.of(diff.table(options));
         if !table.is_empty() || self.format.csv || self.format.md {
             self.format.print(&table, printer);
         } else if faults.is_empty() {

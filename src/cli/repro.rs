@@ -1,6 +1,7 @@
 //! `pipe repro`: brings stages up to date.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base::ProjectPath;
 use cache::Counted;
@@ -19,7 +20,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::{Question, counted, counted_text};
 use crate::ignore::ignore_untracked;
 use crate::inside::Inside;
-use crate::interrupt::{Interrupt, listen_for_pause};
+use crate::interrupt::{Interrupt, Pausing};
 use crate::leftovers::{self, tell_empty_groups};
 use crate::placed;
 use crate::project::{Project, refuse_unread};
@@ -237,10 +238,11 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let starting: Vec<StageId> = wanted.iter().filter(may_run).copied().collect();
     let before = Before::look(&project, &pipeline, &wanted)?;
     let mut ignore_files = tell_ignored(&project, &pipeline, &starting, printer);
-    let runner = LocalRunner::with_functions(environment::shell_functions()).pausing(listen_for_pause()?);
+    let runner = Arc::new(LocalRunner::with_functions(environment::shell_functions()));
+    let _pausing = Pausing::begin(runner.clone())?;
     let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons, &interrupt.stop);
     let crew = Crew {
-        runner: &runner,
+        runner: &*runner,
         host: &recorder,
         observer: &view,
         supplier: supplier.as_ref().map(|supplier| supplier as &dyn Supplier),

@@ -9,7 +9,8 @@ use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, params};
 use report::DiffSide;
 use track::{Run, RunId};
 
-use super::{Readable, Revision, as_of, load_at, store, text_at, with_children};
+use super::committed::Committed;
+use super::{Readable, Revision, as_of, load_at, store, with_children};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
@@ -56,29 +57,36 @@ impl Revision {
         let of_stages =
             pipeline.stages.iter().flat_map(|stage| &stage.params).filter_map(|param| param.file.inside());
         let of_stages: BTreeSet<ProjectPath> = of_stages.cloned().collect();
-        let of_top = self.each_file(project, pipeline.params.clone());
+        let of_top: BTreeSet<ProjectPath> =
+            self.each_file(project, pipeline.params.clone()).into_iter().collect();
+        let as_named: BTreeSet<&ProjectPath> = pipeline.params.iter().collect();
         let is_unread = |file: &ProjectPath| {
             let is_read = matches!(pipeline.param_files.get(&file.clone().into()), Some(ParamFile::Read(_)));
-            let is_in_folder = of_top.contains(file) && !pipeline.params.contains(file);
+            let is_in_folder = of_top.contains(file) && !as_named.contains(file);
             !is_read && (is_in_folder || pipeline.graph.producer(file).is_some())
         };
         let named: BTreeSet<ProjectPath> = of_stages.into_iter().chain(of_top.iter().cloned()).collect();
-        for file in named.into_iter().filter(is_unread).collect::<Vec<_>>() {
-            let text = match self {
-                Revision::Commit(commit) => text_at(project, commit, pipeline, &file),
-                _ => disk::read_text_optional(&file.to_path(&project.root)).map_err(CliError::from),
+        let unread: Vec<ProjectPath> = named.into_iter().filter(is_unread).collect();
+        let committed = match self {
+            Revision::Commit(commit) => Some(Committed::new(project, commit, pipeline)),
+            _ => None,
+        };
+        let mut read = Vec::with_capacity(unread.len());
+        for file in unread {
+            let text = match &committed {
+                Some(committed) => committed.text(&file),
+                None => disk::read_text_optional(&file.to_path(&project.root)).map_err(CliError::from),
             };
             let value = text.and_then(|text| {
                 Ok(text.map(|text| params::parse_typed(&file, &text, pipeline.dialect())).transpose()?)
             });
             match value {
-                Ok(Some(value)) => {
-                    pipeline.param_files.insert(file.into(), ParamFile::Read(value.into()));
-                }
+                Ok(Some(value)) => read.push((file.into(), ParamFile::Read(value.into()))),
                 Ok(None) => {}
                 Err(fault) => readable.reject(self, &file, fault),
             }
         }
+        pipeline.param_files.extend(read);
     }
 }
 

@@ -13,7 +13,7 @@ use track::{Role, RunStore};
 
 use super::{Revision, as_of, pipeline_at, store, with_children};
 use crate::error::CliResult;
-use crate::git::Git;
+use crate::git::commit::CommitFiles;
 use crate::project::Project;
 
 /// A plot file in one state.
@@ -121,25 +121,25 @@ enum Source<'a> {
         /// The recorded outs, and whether they are folders where that is known.
         outs: IndexMap<ProjectPath, (Digest, Option<bool>)>,
         blobs: Blobs,
-        git: Option<(Git, &'a str)>,
+        git: Option<Box<CommitFiles>>,
     },
 }
 
 impl<'a> Source<'a> {
-    fn commit(project: &Project, commit: &'a str, pipeline: Option<&Pipeline>) -> CliResult<Self> {
-        let git = project.git();
+    fn commit(project: &Project, commit: &str, pipeline: Option<&Pipeline>) -> CliResult<Self> {
+        let git = project.git().map(|git| Box::new(CommitFiles::new(git, commit)));
         let mut outs = IndexMap::new();
         if let (Some(git), Some(pipeline)) = (&git, pipeline) {
             for file in &pipeline.files {
                 let path = pipeline::lock_beside(file);
-                let Some(bytes) = git.file(commit, &path)? else { continue };
+                let Some(bytes) = git.file(&path)? else { continue };
                 let lock = pipeline.lock_codec().parse(&path, &String::from_utf8_lossy(&bytes))?;
                 let recorded = lock.stages.into_values().flat_map(|stage| stage.outs);
                 outs.extend(recorded.map(|(path, state)| (path, (state.digest, Some(state.is_folder())))));
             }
         }
         let blobs = project.blobs();
-        Ok(Source::Cache { outs, blobs, git: git.map(|git| (git, commit)) })
+        Ok(Source::Cache { outs, blobs, git })
     }
 
     /// The files at or below `place`, ascending in each folder.
@@ -148,9 +148,9 @@ impl<'a> Source<'a> {
         match self {
             Source::Disk(root) => on_disk(root, place, true, &mut found),
             Source::Cache { outs, blobs, git } => {
-                if let Some((git, commit)) = git {
-                    for path in git.files_at(commit, place)? {
-                        if let Some(bytes) = git.file(commit, &path)? {
+                if let Some(git) = git {
+                    for path in git.files_at(place)? {
+                        if let Some(bytes) = git.file(&path)? {
                             found.insert(path, Ok(bytes));
                         }
                     }

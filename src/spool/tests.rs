@@ -250,3 +250,22 @@ fn of_several_sets_in_a_file_each_is_applied_waits_or_is_refused_for_itself() {
     assert_eq!(store.run(late).unwrap().data.params["p"], "1");
     assert_eq!(store.artifacts(late).unwrap().len(), 1);
 }
+
+/// Where much waits, who awaited a run read all of it every two milliseconds.
+#[test]
+fn who_looks_out_for_a_run_reads_each_file_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = new_run_id();
+    let of_another = || logged("a", Change::CreateRun(NewRun::new(new_run_id(), Timestamp::now())));
+    let making = logged("b", Change::CreateRun(NewRun::new(run, Timestamp::now())));
+    let mut maker = Maker::of(run);
+    assert!(!maker.waits(folder.path()), "there is no folder");
+    let first = new_run_id();
+    keep(folder.path(), &first, &of_another()).unwrap();
+    assert!(!maker.waits(folder.path()));
+    let path = folder.path().join(format!("{first}.json"));
+    disk::replace(&path, &bytes_of(&making)).unwrap();
+    assert!(!maker.waits(folder.path()), "it was read");
+    keep(folder.path(), &new_run_id(), &making).unwrap();
+    assert!(maker.waits(folder.path()));
+}

@@ -147,23 +147,27 @@ fn is_halted(pid: &str) -> bool {
     status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
 }
 
-/// A terminal halts its foreground process group alone, and a stage has one of its own.
+/// A terminal halts its foreground process group alone, and a stage has one of its own, as has what a reproduction in it runs.
 #[test]
 fn ctrl_z_halts_a_stage_with_the_reproduction_and_nothing_is_lost() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  a:\n    cmd: |\n      echo $$ > shell.new; mv shell.new shell\n      while [ ! -e go ]; do sleep 0.02; done\n      \"$PIPE\" log metric loss 1\n      echo 1 > out\n    outs: [out]\n    timeout: 1h\n",
+        "stages:\n  a:\n    cmd: |\n      setsid sh apart &\n      echo $$ > shell.new; mv shell.new shell\n      while [ ! -e go ]; do sleep 0.02; done\n      \"$PIPE\" log metric loss 1\n      echo 1 > out\n    outs: [out]\n    timeout: 1h\n",
     );
+    sandbox
+        .write("apart", "echo $$ > inner.new; mv inner.new inner\nwhile [ ! -e go ]; do sleep 0.02; done\n");
     let mut command = sandbox.pipe_command(["repro"]);
     command.env("PIPE", env!("CARGO_BIN_EXE_pipe"));
     let started = sandbox.start(command);
     let own = started.pid().to_string();
     for _ in 0..2 {
-        sandbox.await_file("shell");
-        let shell = sandbox.read("shell");
+        for file in ["shell", "inner"] {
+            sandbox.await_file(file);
+        }
+        let all = [own.clone(), sandbox.read("shell"), sandbox.read("inner")];
         started.signal("TSTP");
-        await_that("both are halted", || is_halted(&own) && is_halted(&shell));
+        await_that("all are halted", || all.iter().all(|pid| is_halted(pid)));
         started.signal("CONT");
-        await_that("both go on", || !is_halted(&own) && !is_halted(&shell));
+        await_that("all go on", || !all.iter().any(|pid| is_halted(pid)));
     }
     sandbox.write("go", "");
     started.wait().code(0).tells(&["1 ran"]);

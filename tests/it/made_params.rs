@@ -173,3 +173,52 @@ fn a_folder_in_place_of_a_params_file_is_told_by_its_stage() {
     assert_ne!(dvc.call(&sandbox, &["repro", "t"]).0, 0);
     pipe(&sandbox, &["repro", "t"]).code(2).tells(&["Failed t", "conf"]);
 }
+
+/// One process of git for each file, and one reading of the lock for each, took a minute for 2,500 files.
+#[test]
+fn the_commit_is_asked_once_for_all_that_stages_write() {
+    let (mut stages, count) = ("stages:\n".to_owned(), 20);
+    for at in 0..count {
+        stages += &format!(
+            "  m{at}:\n    cmd: mkdir -p 'd {at}'; cp in 'd {at}/p.yaml'\n    deps: [in]\n    outs: ['d {at}']\n  \
+             u{at}:\n    cmd: touch o{at}\n    params: [{{'d {at}/p.yaml': [lr]}}, {{é{at}.yaml: [x]}}]\n    \
+             outs: [o{at}]\n  \
+             s{at}:\n    cmd: 'sed \"s/lr: \\(.*\\)/{{\\\"a\\\": \\1}}/\" in > s{at}.json'\n    deps: [in]\n    \
+             metrics: [s{at}.json: {{cache: false}}]\n"
+        );
+    }
+    let sandbox = Sandbox::with_pipeline(&stages);
+    (0..count).for_each(|at| sandbox.write(&format!("é{at}.yaml"), "x: 1\n"));
+    sandbox.write("in", "lr: 1\n");
+    sandbox.ok(["repro", "-q"]);
+    sandbox.commit("first");
+    (0..count).for_each(|at| sandbox.write(&format!("é{at}.yaml"), "x: 2\n"));
+    sandbox.write("in", "lr: 2\n");
+    sandbox.ok(["repro", "-q"]);
+    let path = std::env::var("PATH").unwrap();
+    let log = sandbox.path("../asked");
+    let program = format!("echo \"$*\" >> '{}'\nPATH='{path}' exec git \"$@\"", log.display());
+    sandbox.write_program("../bin/git", &format!("#!/bin/sh\n{program}\n"));
+    for command in ["params", "metrics"] {
+        let mut diff = sandbox.pipe_command([command, "diff", "--json"]);
+        diff.env("PATH", format!("{}:{path}", sandbox.path("../bin").display()));
+        let told = sandbox.finish(diff).code(0).json();
+        for at in 0..count {
+            let files = [
+                (format!("d {at}/p.yaml"), "lr"),
+                (format!("é{at}.yaml"), "x"),
+                (format!("s{at}.json"), "a"),
+            ];
+            for (file, key) in if command == "params" { &files[..2] } else { &files[2..] } {
+                assert_eq!(
+                    (&told[file][key]["old"], &told[file][key]["new"]),
+                    (&1.into(), &2.into()),
+                    "{file}"
+                );
+            }
+        }
+        let asked = sandbox.read("../asked");
+        assert!(asked.lines().count() < count, "{asked}");
+        sandbox.remove("../asked");
+    }
+}

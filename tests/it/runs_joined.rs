@@ -336,20 +336,26 @@ fn what_both_have_otherwise_is_found_and_told_of_both() {
 fn a_file_of_the_one_and_a_folder_of_the_other_lie_apart() {
     let (pipe, python) = (env!("CARGO_BIN_EXE_pipe"), Mlflow::Newest.python());
     let sandbox = Sandbox::with_pipeline(&format!(
-        "stages:\n  train:\n    cmd: |\n      echo stage > file\n      {pipe} log artifact file --as x\n      \
-         {pipe} log artifact file --as y/z\n      {} script.py\n",
+        "stages:\n  train:\n    cmd: |\n      echo stage > file; echo own > own\n      {pipe} log artifact file --as x\n      \
+         {pipe} log artifact file --as y/z\n      {pipe} log artifact own --as 'x (stage)'\n      {} script.py\n",
         python.display()
     ));
     let script = "import mlflow\nwith mlflow.start_run():\n  \
-                  mlflow.log_text('script', 'x/y')\n  mlflow.log_text('script', 'y')\n";
+                  mlflow.log_text('script', 'x/y')\n  mlflow.log_text('script', 'y')\n  \
+                  mlflow.log_text('own', 'y (stage)/own')\n";
     sandbox.write("script.py", script);
     sandbox.finish(command(&sandbox)).code(0);
     let (stage, _) = pair(&sandbox);
     let said = sandbox.ok(["runs", "download", &stage, "-o", "all"]);
-    said.tells(&["`x` of the stage is called `x (stage)` there", "`y (stage)`"]);
-    for (path, text) in
-        [("all/x (stage)", "stage"), ("all/x/y", "script"), ("all/y", "script"), ("all/y (stage)/z", "stage")]
-    {
+    said.tells(&["`x` of the stage is called `x (stage 2)` there", "`y (stage 2)`"]);
+    for (path, text) in [
+        ("all/x (stage 2)", "stage"),
+        ("all/x (stage)", "own"),
+        ("all/x/y", "script"),
+        ("all/y", "script"),
+        ("all/y (stage 2)/z", "stage"),
+        ("all/y (stage)/own", "own"),
+    ] {
         assert_eq!(sandbox.read(path).trim(), text, "{path}");
     }
     sandbox.ok(["runs", "download", &stage, "x", "-o", "one"]);

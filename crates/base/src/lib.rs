@@ -19,4 +19,4 @@ pub use path::{PathError, ProjectPath};
 pub use tag::{DIRECTION_TAG, check_tag_key, is_own_tag};
 pub use text::{duration_text, one_line, plain_lines, shown};
 pub use timestamp::Timestamp;
-pub use value::{DATE_KEY, INTEGER_KEY, Repeating, Typed, Value};
+pub use value::{DATE_KEY, INTEGER_KEY, MOST_DIGITS, Repeating, Typed, Value};

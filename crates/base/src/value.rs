@@ -23,7 +23,8 @@ pub enum Value {
     Bool(bool),
     /// A whole number. Wide enough for `i64` and `u64`, which the formats distinguish and people don't.
     Int(i128),
-    /// A whole number beyond those: its decimal digits, behind a `-` where it is negative. Made by [`Value::integer`] alone.
+    /// A whole number beyond those: its decimal digits, [`MOST_DIGITS`] at most, behind a `-` where it is negative. Made by
+    /// [`Value::integer`] alone.
     Big(String),
     /// A floating point number, infinities and NaN included.
     Float(f64),
@@ -191,10 +192,11 @@ impl Value {
         }
     }
 
-    /// The whole number that digits of a radix of at most 36 spell; `None` of anything else.
+    /// The whole number that digits of a radix of at most 36 spell; `None` of anything else, and of one of more than
+    /// [`MOST_DIGITS`] decimal digits.
     pub fn integer(negative: bool, digits: &str, radix: u32) -> Option<Value> {
         let sign = if negative { "-" } else { "" };
-        if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        if !is_spelled(digits, radix) {
             return None;
         }
         if let Ok(number) = i128::from_str_radix(&format!("{sign}{digits}"), radix) {
@@ -202,7 +204,7 @@ impl Value {
         }
         let digits = digits.trim_start_matches('0');
         if radix == 10 {
-            return Some(Value::Big(format!("{sign}{digits}")));
+            return (digits.len() <= MOST_DIGITS).then(|| Value::Big(format!("{sign}{digits}")));
         }
         // The least first, nine digits in each.
         let mut parts: Vec<u32> = Vec::new();
@@ -216,10 +218,20 @@ impl Value {
             if carry > 0 {
                 parts.push(u32::try_from(carry).ok()?);
             }
+            // Each digit goes through all parts: a text of a million would never end.
+            if parts.len() > MOST_DIGITS / 9 + 1 {
+                return None;
+            }
         }
         let first = parts.pop()?;
         let rest: String = parts.iter().rev().map(|part| format!("{part:09}")).collect();
-        Some(Value::Big(format!("{sign}{first}{rest}")))
+        let digits = format!("{first}{rest}");
+        (digits.len() <= MOST_DIGITS).then(|| Value::Big(format!("{sign}{digits}")))
+    }
+
+    /// Whether digits of a radix spell a whole number that is too long for [`Value::integer`].
+    pub fn is_too_long(digits: &str, radix: u32) -> bool {
+        is_spelled(digits, radix) && Value::integer(false, digits, radix).is_none()
     }
 
     /// The number with the other sign; `None` of what is no number.
@@ -262,7 +274,11 @@ impl Value {
             }
             _ => {
                 let negative = text.strip_prefix('-');
-                Value::integer(negative.is_some(), negative.unwrap_or(text), 10)
+                let digits = negative.unwrap_or(text);
+                if Value::is_too_long(digits, 10) {
+                    return Value::from(text);
+                }
+                Value::integer(negative.is_some(), digits, 10)
                     .or_else(|| text.parse().map(Value::Int).ok())
                     .or_else(|| text.parse().map(Value::Float).ok())
                     .unwrap_or_else(|| Value::from(text))
@@ -282,6 +298,9 @@ impl Value {
     }
 }
 
+/// So many decimal digits a whole number has at most: Python, and so DVC, takes no more.
+pub const MOST_DIGITS: usize = 4300;
+
 const NINE_DIGITS: u64 = 1_000_000_000;
 
 fn plain_key(key: Value) -> String {
@@ -289,6 +308,10 @@ fn plain_key(key: Value) -> String {
         Value::Str(text) | Value::Date(text) => text,
         other => other.to_string(),
     }
+}
+
+fn is_spelled(digits: &str, radix: u32) -> bool {
+    !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix))
 }
 
 /// The places where a dotted path can be cut: at each `.`, and before each `[`.
@@ -613,6 +636,21 @@ mod tests {
         assert_eq!(wide, Value::Big("170141183460469231731687303715884105728".to_owned()));
         assert_eq!(wide.negated(), Some(least));
         assert_eq!(Value::from_text(&wide.to_string()), wide);
+    }
+
+    #[test]
+    fn whole_numbers_have_an_end() {
+        let integer = |digits: &str, radix| Value::integer(false, digits, radix);
+        let longest = "9".repeat(MOST_DIGITS);
+        assert_eq!(integer(&format!("0{longest}"), 10), Some(Value::Big(longest.clone())));
+        assert_eq!(integer(&format!("1{}", "0".repeat(MOST_DIGITS)), 10), None);
+        // 16^3570 has 4299 digits, 16^3571 has 4300, 16^3572 has 4302.
+        let power =
+            |zeros: usize| integer(&format!("00001{}", "0".repeat(zeros)), 16).map(|n| n.to_string().len());
+        assert_eq!([3570, 3571, 3572, 1_000_000].map(power), [Some(4299), Some(4300), None, None]);
+        for digits in [longest, "9".repeat(MOST_DIGITS + 1)] {
+            assert_eq!(Value::from_text(&digits).to_string().trim_matches('"'), digits);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::ledger::LedgerError;
 use crate::outs;
 use crate::params::{Unreadable, note_params};
 use crate::run_cache;
-use crate::runner::{Exit, Spawn, Stream};
+use crate::runner::{Deadline, Exit, Spawn, Stream};
 use crate::special::{self, SpecialStates};
 
 /// One stage on its way from verdict to record.
@@ -540,7 +540,10 @@ impl Attempt<'_, '_, '_> {
 
     fn run_scripts(&self, env: &JobEnv, folder: &Path) -> Result<Exit, Failure> {
         let crew = self.shop.crew;
-        let deadline = self.stage.timeout_millis.map(|millis| Instant::now() + Duration::from_millis(millis));
+        let deadline = self.stage.timeout_millis.map(|millis| Deadline {
+            at: Instant::now() + Duration::from_millis(millis),
+            halted: crew.runner.time_halted(),
+        });
         let secrets = self.secrets();
         let on_line = |stream: Stream, text: &str| {
             crew.observer.event(Event::Line { stage: self.id, stream, text });

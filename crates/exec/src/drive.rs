@@ -167,7 +167,6 @@ pub fn drive(
         let mut workers = 0;
         let mut halted = false;
         loop {
-            crew.runner.look_around();
             if crew.stop.load(Ordering::SeqCst) && !summary.interrupted {
                 summary.interrupted = true;
                 halted = true;

@@ -12,8 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use disk::{Appender, DiskError};
@@ -21,6 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::guard::Guard;
+use crate::halt::halt_groups;
 use crate::start::{JOB, Starter};
 
 /// How long a stopped process may take to end before it is killed.
@@ -44,6 +45,15 @@ pub enum Stream {
     Stderr,
 }
 
+/// When the time of a stage is up, of which its commands may be several.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    /// If nothing is halted.
+    pub at: Instant,
+    /// For how long its runner had halted commands when this was said: what comes to it since puts the deadline off.
+    pub halted: Duration,
+}
+
 /// One command to run.
 #[derive(Debug)]
 pub struct Spawn<'a> {
@@ -64,7 +74,7 @@ pub struct Spawn<'a> {
     /// The job's folder: tells its processes from all others, for `end_orphans`.
     pub job: PathBuf,
     /// When it is ended, if it has not by then.
-    pub deadline: Option<Instant>,
+    pub deadline: Option<Deadline>,
     /// Texts that neither logs nor anybody who is told may see.
     pub secrets: &'a [String],
 }
@@ -111,17 +121,10 @@ pub trait Runner: Sync {
     /// started afterwards end at once.
     fn stop(&self);
 
-    /// Called again and again by the one who waits for commands: for what a runner does that nobody asks it for.
-    fn look_around(&self) {}
-}
-
-/// How a runner is told to halt, commands and all, until it is told to go on: by Ctrl-Z.
-#[derive(Clone, Debug)]
-pub struct Pause {
-    /// Set from outside when everything is to halt.
-    pub asked: Arc<AtomicBool>,
-    /// Halts this process; comes back when it goes on.
-    pub halt: fn(),
+    /// For how long commands were halted until now.
+    fn time_halted(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Runs commands on this machine.
@@ -131,7 +134,6 @@ pub struct LocalRunner {
     /// so that the number cannot have passed to another process.
     groups: Mutex<Vec<Pid>>,
     stopped: AtomicBool,
-    pause: Option<Pause>,
     /// For how long commands were halted: no part of the time that they have.
     paused: Mutex<Duration>,
     guard: Guard,
@@ -140,10 +142,14 @@ pub struct LocalRunner {
 
 impl Runner for LocalRunner {
     fn run(&self, spawn: &Spawn<'_>, on_line: &(dyn Fn(Stream, &str) + Sync)) -> Result<Exit, RunError> {
-        let mut child = self.starter.start(spawn, self.guard.stand_by(&spawn.job))?;
+        let mark = self.guard.stand_by(&spawn.job);
+        // Held over the start: what is not among them yet would go on alone while all else is halted.
+        let mut groups = self.lock_groups();
+        let mut child = self.starter.start(spawn, mark)?;
         let group = Pid::from_child(&child);
+        groups.push(group);
+        drop(groups);
         self.guard.watch(group);
-        self.lock_groups().push(group);
         if self.stopped.load(Ordering::SeqCst) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -183,25 +189,8 @@ impl Runner for LocalRunner {
         }
     }
 
-    /// A command has a process group of its own, which a terminal does not halt with us. It must not go on alone: scripts that
-    /// log would wait for us in vain, and fail.
-    fn look_around(&self) {
-        let Some(pause) = &self.pause else { return };
-        if !pause.asked.swap(false, Ordering::SeqCst) {
-            return;
-        }
-        // Held until it is told: whoever finds that a command's time is up asks for it first.
-        let mut paused = self.lock_paused();
-        let since = Instant::now();
-        let groups = self.lock_groups();
-        for group in groups.iter() {
-            let _ = kill_process_group(*group, Signal::STOP);
-        }
-        (pause.halt)();
-        *paused += since.elapsed();
-        for group in groups.iter() {
-            let _ = kill_process_group(*group, Signal::CONT);
-        }
+    fn time_halted(&self) -> Duration {
+        *self.lock_paused()
     }
 }
 
@@ -211,10 +200,19 @@ impl LocalRunner {
         LocalRunner { starter: Starter::with_functions(functions), ..LocalRunner::default() }
     }
 
-    /// The same, which halts with its commands when that is asked for.
-    #[must_use]
-    pub fn pausing(self, pause: Pause) -> Self {
-        LocalRunner { pause: Some(pause), ..self }
+    /// Halts all commands while `halt` halts this process, until it comes back. A command has a process group of its own,
+    /// which a terminal does not halt with us. It must not go on alone: scripts that log would wait for us in vain, and fail.
+    pub fn halted(&self, halt: impl FnOnce()) {
+        // Held until it is told: whoever finds that a command's time is up asks for it first.
+        let mut paused = self.lock_paused();
+        let since = Instant::now();
+        let groups = self.lock_groups();
+        let all = halt_groups(&groups);
+        halt();
+        *paused += since.elapsed();
+        for group in all {
+            let _ = kill_process_group(group, Signal::CONT);
+        }
     }
 
     fn lock_paused(&self) -> std::sync::MutexGuard<'_, Duration> {
@@ -236,9 +234,9 @@ impl LocalRunner {
         on_line: &(dyn Fn(Stream, &str) + Sync),
     ) -> (Result<Exit, RunError>, bool) {
         let end = ProcessEnd::of(group);
-        let mut deadline = spawn.deadline;
+        let mut deadline = spawn.deadline.map(|deadline| deadline.at);
         let mut timed_out = false;
-        let mut paused = *self.lock_paused();
+        let mut paused = spawn.deadline.map_or_else(|| self.time_halted(), |deadline| deadline.halted);
         let ended = loop {
             let paused_since = *self.lock_paused() - paused;
             paused += paused_since;
@@ -624,7 +622,10 @@ mod tests {
                 stdout: folder.path().join("stdout.log"),
                 stderr: folder.path().join("stderr.log"),
                 job: folder.path().join("job"),
-                deadline: Some(started + Duration::from_millis(millis)),
+                deadline: Some(Deadline {
+                    at: started + Duration::from_millis(millis),
+                    halted: Duration::ZERO,
+                }),
                 secrets: &[],
             };
             assert_eq!(LocalRunner::default().run(&spawn, &|_, _| {}).unwrap(), Exit::TimedOut);
@@ -635,6 +636,31 @@ mod tests {
             }
         }
         panic!("the command never began");
+    }
+
+    /// Which may have been that of the command before it.
+    #[test]
+    fn a_deadline_is_put_off_by_all_that_was_halted_since_it_was_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let runner = LocalRunner::default();
+        let deadline = Deadline { at: Instant::now(), halted: runner.time_halted() };
+        *runner.lock_paused() += Duration::from_secs(60 * 60);
+        let spawn = Spawn {
+            script: "sleep 0.1",
+            shell: None,
+            folder: folder.path().to_owned(),
+            variables: &[],
+            cleared: &[],
+            stdout: folder.path().join("stdout.log"),
+            stderr: folder.path().join("stderr.log"),
+            job: folder.path().join("job"),
+            deadline: Some(deadline),
+            secrets: &[],
+        };
+        assert_eq!(runner.run(&spawn, &|_, _| {}).unwrap(), Exit::Code(0));
+        let late = Deadline { halted: runner.time_halted(), ..deadline };
+        let spawn = Spawn { script: "sleep 60", deadline: Some(late), ..spawn };
+        assert_eq!(runner.run(&spawn, &|_, _| {}).unwrap(), Exit::TimedOut);
     }
 
     #[test]

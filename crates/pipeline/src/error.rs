@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base::ProjectPath;
+use base::{MOST_DIGITS, ProjectPath};
 use serde::Serialize;
 
 /// A place in a text. Both numbers count from 1; columns count characters.
@@ -28,6 +28,11 @@ impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
     }
+}
+
+/// What is told of a whole number that [`base::Value::is_too_long`].
+pub(crate) fn too_long() -> String {
+    format!("a whole number has {MOST_DIGITS} digits at most; Python takes no more either")
 }
 
 /// One fault of a file that a person wrote (or of a lock). Shown as `pipeline.yaml:12:5: message`.

@@ -351,4 +351,31 @@ mod tests {
         assert!(fault("{\"größe\": }").starts_with("m.json:1:11: "), "{}", fault("{\"größe\": }"));
         assert!(fault("[NaN,\n \"é\" NaN]").starts_with("m.json:2:6: "));
     }
+
+    /// A million digits of another radix took minutes, and DVC cannot write what it has read of them.
+    #[test]
+    fn whole_numbers_that_python_does_not_take_are_refused_with_their_place() {
+        let (long, hexadecimal) = ("7".repeat(4301), format!("0x{}", "7".repeat(1_000_000)));
+        for number in [&*long, &hexadecimal, &format!("0b{}", "1".repeat(14_285))] {
+            for (name, text, place) in [
+                ("p.yaml", format!("a: 1\nb: [{number}]\n"), Some((2, 5))),
+                ("p.yaml", format!("a: 1\nb: -{number}\n"), Some((2, 4))),
+                ("p.yaml", format!("%YAML 1.1\n---\nb: {number}\n"), Some((3, 4))),
+                ("p.py", format!("a = 1\nb = -{number}\n"), Some((2, 1))),
+                ("p.toml", format!("b = {number}\n"), None),
+                ("p.json", format!("{{\"b\": {long}}}"), None),
+            ] {
+                let fault = parse(&ProjectPath::root().join(name), &text, Dialect::Dvc).expect_err(name);
+                let found = fault.position.map(|position| (position.line, position.column));
+                assert!(place.is_none() || found == place, "{name} {found:?}: {}", fault.message);
+                assert!(
+                    place.is_none() || fault.message.contains("4300 digits at most"),
+                    "{}",
+                    fault.message
+                );
+            }
+        }
+        let longest = format!("b: {}\n", "7".repeat(4300));
+        assert!(parse(&ProjectPath::root().join("p.yaml"), &longest, Dialect::Dvc).is_ok());
+    }
 }

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use base::Value;
 use indexmap::IndexMap;
 
-use crate::error::Position;
+use crate::error::{Position, too_long};
 use crate::format::dvc::python::identity;
 use crate::format::dvc::surrogates::character;
 use crate::unrecordable::ParamsRead;
@@ -169,7 +169,7 @@ fn statements(line: &str) -> Vec<&str> {
 /// The first character outside of strings and brackets that is wanted.
 fn find_outside(text: &str, is_wanted: impl Fn(char) -> bool) -> Option<usize> {
     let mut depth = 0_usize;
-    let mut reader = Reader { rest: text, named: None };
+    let mut reader = Reader { rest: text, named: None, is_too_long: false };
     loop {
         let at = text.len() - reader.rest.len();
         let c = reader.peek()?;
@@ -211,10 +211,13 @@ fn assignment(statement: &str) -> Option<(&str, &str)> {
 /// The value of a text that is one literal and nothing else.
 ///
 /// # Errors
-/// When it holds a character by its name.
+/// When it holds a character by its name, or a number that is too long.
 fn literal(text: &str) -> Result<Option<Literal>, String> {
-    let mut reader = Reader { rest: text, named: None };
+    let mut reader = Reader { rest: text, named: None, is_too_long: false };
     let value = whole(&mut reader);
+    if reader.is_too_long {
+        return Err(too_long());
+    }
     match reader.named {
         Some(name) if value.is_some() => Err(format!(
             "characters are not known by their names here: write `\\N{name}` as itself, or by its number (`\\u…`)"
@@ -246,6 +249,8 @@ struct Reader<'a> {
     rest: &'a str,
     /// The first character that was told by its name, with the braces.
     named: Option<String>,
+    /// Whether a number was too long.
+    is_too_long: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -360,14 +365,15 @@ impl<'a> Reader<'a> {
         let written = &self.rest[..end];
         let text = written.replace('_', "").to_ascii_lowercase();
         self.rest = &self.rest[end..];
-        let radix = |prefix: &str, radix| {
-            text.strip_prefix(prefix).map(|digits| Value::integer(false, digits, radix))
+        let (digits, radix) = match text.get(..2) {
+            Some("0x") => (&text[2..], 16),
+            Some("0o") => (&text[2..], 8),
+            Some("0b") => (&text[2..], 2),
+            _ => (&*text, 10),
         };
-        if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)).or_else(|| radix("0b", 2)) {
-            return number.map(Literal::Plain);
-        }
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Value::integer(false, &text, 10).map(Literal::Plain);
+        if radix != 10 || digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.is_too_long |= Value::is_too_long(digits, radix);
+            return Value::integer(false, digits, radix).map(Literal::Plain);
         }
         // Rust reads `inf` and `nan` too; a number here starts with a digit or a point.
         if let Some(imaginary) = text.strip_suffix('j') {

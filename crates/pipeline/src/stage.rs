@@ -346,6 +346,33 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Data that the pointer `file` tells of: a stage without a command.
+    pub(crate) fn of_data(file: &ProjectPath, wdir: ProjectPath, outs: Vec<Out>) -> Self {
+        Stage {
+            address: Address::of_pointer(file),
+            command: Command::None,
+            shell: None,
+            wdir,
+            deps: Vec::new(),
+            special: Vec::new(),
+            special_outs: Vec::new(),
+            params: Vec::new(),
+            outs,
+            spelled_params: BTreeMap::new(),
+            misspelled_params: BTreeMap::new(),
+            spelled: BTreeMap::new(),
+            frozen: false,
+            always_changed: false,
+            desc: None,
+            meta: None,
+            env: Vec::new(),
+            timeout_millis: None,
+            resources: Resources::default(),
+            pools: Vec::new(),
+            tracking: Tracking::default(),
+        }
+    }
+
     /// Whose file declares it.
     pub fn dialect(&self) -> Dialect {
         Dialect::of_file(&self.address.file)

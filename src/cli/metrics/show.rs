@@ -7,7 +7,7 @@ use report::{Cell, Column, DiffSide, Table};
 use serde_json::Value as Json;
 
 use crate::as_dvc;
-use crate::cli::{FormatArgs, all_told};
+use crate::cli::{FormatArgs, ValueArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::revision::{Revision, metrics_files};
@@ -31,12 +31,8 @@ pub struct MetricsShowArgs {
     /// Show the workspace and all commits
     #[arg(short = 'A', long)]
     all_commits: bool,
-    /// Leave out of tables in which file a value stands
-    #[arg(long)]
-    no_path: bool,
-    /// Round numbers to N significant digits, in text and markdown
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=17))]
-    precision: u8,
+    #[command(flatten)]
+    values: ValueArgs,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -90,7 +86,7 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
         printer.data_line(serde_json::to_string_pretty(&json(&shown, alone))?);
     } else if shown.iter().any(|(_, side)| !side.is_empty()) || faults.is_empty() {
         let table = table(args, &shown, alone)?;
-        args.format.print(&if args.no_path { table.without("file") } else { table }, printer);
+        args.format.print(&args.values.of(table), printer);
     }
     all_told(faults, printer)
 }
@@ -191,7 +187,7 @@ fn json(shown: &[Shown], alone: bool) -> Json {
 }
 
 fn table(args: &MetricsShowArgs, shown: &[Shown], alone: bool) -> CliResult<Table> {
-    let precision = usize::from(args.precision);
+    let precision = args.values.precision();
     let sides = || shown.iter().flat_map(|(_, side)| side);
     if sides().next().is_none() {
         let names: Vec<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();

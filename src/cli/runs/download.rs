@@ -18,8 +18,9 @@ use super::{open, restored_from};
 /// Put artifacts of a run, its outs or its logged models into a folder
 ///
 /// They lie there as they are called in the run: a logged model in a folder of its name. Where a stage has a file and its
-/// script a folder of one name, or the other way round, the stage's is called `NAME (stage)`. Without a path these are all
-/// artifacts and logged models; outs are named, since they may be large. What a run itself has not may be of its stages.
+/// script a folder of one name, or the other way round, the stage's is called `NAME (stage)`, or `NAME (stage 2)` where
+/// that is taken. Without a path these are all artifacts and logged models; outs are named, since they may be large. What a
+/// run itself has not may be of its stages.
 #[derive(Debug, Args)]
 pub struct DownloadArgs {
     /// The run: its id, the end of it, its name, or `last`
@@ -107,17 +108,26 @@ fn set_apart(found: &mut BTreeMap<String, (RunId, Artifact)>, runs: &[Run], prin
         }
     }
     for (name, stage) in apart {
+        let other = free_name(found, &name);
         let own = found.iter().filter(|(path, (id, _))| *id == stage && is_in(path, &name));
         for path in own.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
             let (id, file) = found.remove(&path).expect("it was found");
-            let path = format!("{name} (stage){}", &path[name.len()..]);
+            let path = format!("{other}{}", &path[name.len()..]);
             found.insert(path.clone(), (id, Artifact { path, ..file }));
         }
         printer.say(format_args!(
-            "`{name}` of the stage is called `{name} (stage)` there: its script has a file or folder of that name, too."
+            "`{name}` of the stage is called `{other}` there: its script has a file or folder of that name, too."
         ));
     }
     Ok(())
+}
+
+/// What nobody has, as `NAME (stage)`, or with a number.
+fn free_name(found: &BTreeMap<String, (RunId, Artifact)>, name: &str) -> String {
+    let is_free = |wanted: &String| !found.keys().any(|path| is_in(path, wanted));
+    let numbered = (2..).map(|number| format!("{name} (stage {number})"));
+    let mut names = std::iter::once(format!("{name} (stage)")).chain(numbered);
+    names.find(is_free).expect("there are more numbers than files")
 }
 
 /// What is meant of one run: its artifacts and logged models, else an out.

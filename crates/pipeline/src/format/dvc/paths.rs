@@ -69,7 +69,7 @@ impl Part<'_> {
                 Some(number) => {
                     usize::try_from(number).is_ok_and(|number| number == *at)
                         || i128::try_from(*length)
-                            .is_ok_and(|length| usize::try_from(length + number) == Ok(*at))
+                            .is_ok_and(|length| length.checked_add(number) == i128::try_from(*at).ok())
                 }
                 None => matches(&at.to_string(), pattern),
             },
@@ -197,8 +197,21 @@ mod tests {
         ] {
             assert_eq!(found(key).as_deref(), Some(expected), "{key}");
         }
-        let none =
-            ["l[0]", "key.a[0]", "a.", "a..b", "a*", "m.*", "l.3", "l.-4", "**", "*", "**.**", "[:, 1]"];
+        let none = [
+            "l[0]",
+            "l.170141183460469231731687303715884105727",
+            "key.a[0]",
+            "a.",
+            "a..b",
+            "a*",
+            "m.*",
+            "l.3",
+            "l.-4",
+            "**",
+            "*",
+            "**.**",
+            "[:, 1]",
+        ];
         for key in none {
             assert_eq!(found(key), None, "{key}");
         }

@@ -18,11 +18,15 @@ use crate::format::native::pointer::{Pointer as Single, set_scalar};
 use crate::format::native::top;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
-use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage, Tracking};
+use crate::stage::{Command, Out, OutKind, ParamValues, Stage};
 use crate::yaml::Segment;
 
 /// `locked` is how `frozen` was called before DVC 1.
 const KEYS: &[&str] = &["md5", "outs", "deps", "frozen", "wdir", "desc", "meta", "always_changed", "locked"];
+
+/// Where a remote that keeps versions has what an out held, and which files those were: of what it holds now, nothing. DVC
+/// would bring the old ones back.
+const OF_CONTENT: &[&str] = &["files", "cloud", "version_id", "etag", "checksum"];
 
 /// What a `.dvc` file tells.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,27 +68,10 @@ impl Pointer {
         let mut outs: Vec<Out> = self.outs.into_iter().map(|(out, _)| out).collect();
         outs.sort_by(|a, b| a.path.cmp(&b.path));
         Stage {
-            address: Address::of_pointer(file),
-            command: Command::None,
-            shell: None,
-            wdir: self.wdir,
-            deps: Vec::new(),
-            special: Vec::new(),
-            special_outs: Vec::new(),
-            params: Vec::new(),
-            outs,
-            spelled_params: BTreeMap::new(),
-            misspelled_params: BTreeMap::new(),
-            spelled: BTreeMap::new(),
             frozen: self.frozen,
-            always_changed: false,
             desc: self.desc,
             meta: self.meta,
-            env: Vec::new(),
-            timeout_millis: None,
-            resources: Resources::default(),
-            pools: Vec::new(),
-            tracking: Tracking::default(),
+            ..Stage::of_data(file, self.wdir, outs)
         }
     }
 
@@ -239,6 +226,10 @@ fn update_outs(
     desc: Option<&str>,
 ) -> Result<String, PipelineError> {
     let mut wanted = parse(file, text)?;
+    let is_new = |(known, change): (&(Out, Option<FileState>), &Change<'_>)| {
+        change.state.is_some_and(|state| known.1.is_none_or(|known| known.digest != state.digest))
+    };
+    let is_new: Vec<bool> = wanted.outs.iter().zip(changes).map(is_new).collect();
     for ((out, known), Change { state, name }) in wanted.outs.iter_mut().zip(changes) {
         let was_unix_text = wanted.unix_text.remove(&out.path);
         if let Some(name) = name {
@@ -254,17 +245,30 @@ fn update_outs(
     if let Some(desc) = desc {
         wanted.desc = Some(desc.to_owned());
     }
-    let changed = change(text, changes, desc);
+    let top = Dialect::Dvc.read_typed_yaml(file, text)?;
+    let outs = top.as_map().and_then(|top| top.get("outs"));
+    let item = |at: usize| match outs {
+        Some(Value::List(items)) => items.get(at)?.as_map(),
+        _ => None,
+    };
+    let is_told = |(at, is_new): (usize, &bool)| {
+        *is_new && item(at).is_some_and(|item| OF_CONTENT.iter().any(|key| item.contains_key(*key)))
+    };
+    let is_laid_out_anew = is_new.iter().enumerate().any(is_told);
+    let changed = if is_laid_out_anew { None } else { change(text, changes, desc) };
     if let Some(changed) = changed.filter(|changed| parse(file, changed).is_ok_and(|read| read == wanted)) {
         return Ok(changed);
     }
-    let mut top = Dialect::Dvc.read_typed_yaml(file, text)?.as_map().cloned().unwrap_or_default();
+    let mut top = top.as_map().cloned().unwrap_or_default();
     if let Some(desc) = desc {
         top.insert("desc".to_owned(), Value::from(desc));
     }
     if let Some(Value::List(outs)) = top.get_mut("outs") {
-        for (out, Change { state, name }) in outs.iter_mut().zip(changes) {
+        for ((out, Change { state, name }), is_new) in outs.iter_mut().zip(changes).zip(is_new) {
             let Value::Map(out) = out else { continue };
+            if is_new {
+                out.retain(|key, _| !OF_CONTENT.contains(&key.as_str()));
+            }
             if let Some(name) = name {
                 out.insert("path".to_owned(), Value::from(*name));
             }
@@ -378,6 +382,29 @@ mod tests {
         let flow = "outs: [{md5: d8e8fca2dc0f896fd7cb4cb0031ba249, path: data.txt}]\n";
         let anew = update(&file(), flow, &[to(true)], None).expect("a text");
         assert_eq!(parse(&file(), &anew).expect("a pointer").outs[0].1, Some(state(true)));
+    }
+
+    /// DVC takes the files that stand there for what the folder holds, and asks remotes for the versions.
+    #[test]
+    fn what_was_told_of_the_old_content_goes_with_it() {
+        let md5 = "d8e8fca2dc0f896fd7cb4cb0031ba249";
+        let text = format!(
+            "outs:\n- md5: {md5}\n  size: 5\n  hash: md5\n  cloud:\n    store:\n      etag: abc\n      version_id: v1\n  \
+             remote: store\n  path: a\n- path: b\n  files:\n  - relpath: x\n    md5: {md5}\n    size: 5\n\
+             - md5: {md5}\n  version_id: v1\n  etag: abc\n  path: c\n"
+        );
+        let same = parse(&file(), &text).expect("a pointer").outs[0].1;
+        let kept = [Change { state: same, name: None }, Change::default(), Change::default()];
+        assert_eq!(update(&file(), &text, &kept, None).expect("a text"), text);
+        let changed = update(&file(), &text, &[to(false), to(true), to(false)], None).expect("a text");
+        let digest = "5a".repeat(16);
+        assert_eq!(
+            changed,
+            format!(
+                "outs:\n- md5: {digest}\n  size: 7\n  hash: md5\n  remote: store\n  path: a\n- md5: {digest}.dir\n  \
+                 size: 7\n  nfiles: 3\n  hash: md5\n  path: b\n- md5: {digest}\n  size: 7\n  hash: md5\n  path: c\n"
+            )
+        );
     }
 
     #[test]

@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use base::{DATE_KEY, INTEGER_KEY, ProjectPath, Value};
+use base::{DATE_KEY, INTEGER_KEY, MOST_DIGITS, ProjectPath, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::version::{Rules, old_truth, truth};
-use crate::error::{PipelineError, Position};
+use crate::error::{PipelineError, Position, too_long};
 use crate::yaml::{self, MERGE_KEY};
 
 /// Under this text a reader finds a `<<` that is quoted, and so no merge key.
@@ -160,6 +160,9 @@ fn changes(
             Event::Scalar(scalar, style, _, tag) => (scalar, style, tag.as_deref()),
             _ => continue,
         };
+        if *style == ScalarStyle::Plain && is_too_long(scalar) {
+            return Err((place(span.start.line(), span.start.col()), too_long()));
+        }
         let spelling = match (tag.map(core_tag), style) {
             (None, ScalarStyle::Plain) => respelling(scalar),
             (None, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) if &**scalar == MERGE_KEY => {
@@ -276,6 +279,10 @@ fn respelling(text: &str, rules: Rules) -> Option<String> {
         let number = rules.number(text).map(|number| spelled(&number));
         return number.or_else(|| Some(format!("'{}'", text.replace('\'', "''"))));
     }
+    if is_too_long(text) {
+        // So that somebody looks at its place.
+        return Some(text.to_owned());
+    }
     let digits = text.trim_start_matches(['+', '-']);
     let led_by_zero = digits.len() > 1 && digits.starts_with('0');
     match number(text) {
@@ -309,16 +316,27 @@ pub(crate) fn number(text: &str) -> Option<Value> {
         let number: f64 = rest.replace('_', "").parse().ok()?;
         return Some(Value::Float(if negative { -number } else { number }));
     }
-    let (digits, radix) = match rest.get(..2) {
-        Some("0b") => (&rest[2..], 2),
-        Some("0o") => (&rest[2..], 8),
-        Some("0x") => (&rest[2..], 16),
-        _ => (rest, 10),
-    };
+    let (digits, radix) = digits_of(rest);
     if !digits.chars().all(|c| c == '_' || c.is_digit(radix)) {
         return None;
     }
     Value::integer(negative, &digits.replace('_', ""), radix)
+}
+
+/// What stands behind the mark of a radix, and the radix.
+fn digits_of(unsigned: &str) -> (&str, u32) {
+    match unsigned.get(..2) {
+        Some("0b") => (&unsigned[2..], 2),
+        Some("0o") => (&unsigned[2..], 8),
+        Some("0x") => (&unsigned[2..], 16),
+        _ => (unsigned, 10),
+    }
+}
+
+/// Whether a plain scalar is a whole number that DVC takes none of.
+fn is_too_long(text: &str) -> bool {
+    let (digits, radix) = digits_of(text.strip_prefix(['-', '+']).unwrap_or(text));
+    text.len() > MOST_DIGITS / 2 && Value::is_too_long(&digits.replace('_', ""), radix)
 }
 
 /// How DVC spells the date or time that a plain scalar is; `None` of what is none, and of days that no month has, at which

@@ -17,7 +17,7 @@ use crate::format::native::top;
 use crate::import;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
-use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage, Tracking};
+use crate::stage::{Command, Out, OutKind, ParamValues, Stage};
 use crate::yaml::{self, Segment};
 
 /// The version of the format that this code writes, and the newest it reads.
@@ -59,27 +59,10 @@ impl Pointer {
     /// The data as a stage without a command, whose pointer is `file`.
     pub fn into_stage(self, file: &ProjectPath) -> Stage {
         Stage {
-            spelled_params: BTreeMap::new(),
-            misspelled_params: BTreeMap::new(),
-            spelled: BTreeMap::new(),
-            address: Address::of_pointer(file),
-            command: Command::None,
-            shell: None,
-            wdir: file.parent().unwrap_or_default(),
-            deps: Vec::new(),
-            special: Vec::new(),
-            special_outs: Vec::new(),
-            params: Vec::new(),
-            outs: vec![self.out],
             frozen: self.frozen,
-            always_changed: false,
             desc: self.desc,
             meta: self.meta,
-            env: Vec::new(),
-            timeout_millis: None,
-            resources: Resources::default(),
-            pools: Vec::new(),
-            tracking: Tracking::default(),
+            ..Stage::of_data(file, file.parent().unwrap_or_default(), vec![self.out])
         }
     }
 
