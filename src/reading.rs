@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base::ProjectPath;
 use cache::{Choice, Layout, chosen_files};
-use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, SpecialName, is_pointer};
+use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, SpecialName, is_pointer, plain_pointer};
 
 use crate::error::CliResult;
 use crate::pointed::{self, Depth, Pointed};
@@ -28,14 +28,27 @@ pub struct Reader<'a> {
     pub files: &'a FilesOf<'a>,
 }
 
+/// The project's root as its files name it: without symlinks. Empty where it is no text.
+pub fn root_text(root: &Path) -> String {
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    root.to_str().map(str::to_owned).unwrap_or_default()
+}
+
+/// The text of a pointer with paths of the project as they are seen from its folder; empty where there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn pointer_text(project: &Project, file: &ProjectPath) -> CliResult<String> {
+    let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+    Ok(plain_pointer(&root_text(&project.root), file, &text).into_owned())
+}
+
 /// Reads the pipeline of `files`, pipeline files and pointers. `file` is the one that is meant where none is named.
 ///
 /// # Errors
 /// When something in the texts is wrong, or `reader` fails.
 pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'_>) -> CliResult<Pipeline> {
-    let root = reader.root.canonicalize().unwrap_or_else(|_| reader.root.to_owned());
-    let mut provided =
-        Provided { root: root.to_str().map(str::to_owned).unwrap_or_default(), ..Provided::default() };
+    let mut provided = Provided { root: root_text(reader.root), ..Provided::default() };
     loop {
         match pipeline::load_all(file, files, &provided)? {
             Loaded::Done(pipeline) => return Ok(*pipeline),

@@ -24,6 +24,7 @@ use crate::format::native::spec::{
 use crate::format::native::top::{self, TopSpec};
 use crate::node::{Node, Source};
 use crate::param_path::ParamPath;
+use crate::place::Place;
 use crate::special::{Glob, SpecialName};
 use crate::stage::{Address, Artifact, Command, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage};
 use crate::template::{Context, Field, FlagStyle, Scope, Step, TemplateError};
@@ -31,7 +32,6 @@ use crate::texts::Texts;
 use crate::yaml::{self, Segment};
 
 use self::deps::files_glob;
-use self::places::Place;
 
 /// What one pipeline file adds to a pipeline.
 #[derive(Debug)]
