@@ -14,7 +14,7 @@ use crate::discover::{Found, look_around};
 use crate::error::{CliError, CliResult};
 use crate::pointed::Depth;
 use crate::project::{Project, one_tool};
-use crate::reading::{Reader, files_in_place, load_pipeline, root_text};
+use crate::reading::{Reader, files_in_place, load_pipeline, outside_text, root_text};
 use crate::ui::Printer;
 
 /// One edit of pipeline files at a time: of two at once, one would be lost.
@@ -98,13 +98,16 @@ impl<'a> Edits<'a> {
         let found = |glob: &Glob| {
             files_in_place(self.project, &files, (glob, &text), Depth::Shallow, &RefCell::default())
         };
-        load_pipeline(file, &files, Reader { root: &self.project.root, text: &text, files: &found }).map_err(
-            |mut fault| {
-                let what = "the pipeline would be faulty, so nothing was written";
-                fault.source = fault.source.map(|source| source.context(what));
-                fault
-            },
+        load_pipeline(
+            file,
+            &files,
+            Reader { root: &self.project.root, text: &text, files: &found, outside: &outside_text },
         )
+        .map_err(|mut fault| {
+            let what = "the pipeline would be faulty, so nothing was written";
+            fault.source = fault.source.map(|source| source.context(what));
+            fault
+        })
     }
 
     /// Replaces the files, and removes those that go.

@@ -17,6 +17,9 @@ pub type TextOf<'a> = dyn Fn(&ProjectPath) -> CliResult<Option<String>> + 'a;
 /// Tells which files a pattern matches.
 pub type FilesOf<'a> = dyn Fn(&Glob) -> CliResult<Vec<ProjectPath>> + 'a;
 
+/// Tells the text of a file outside the project; `None` where there is none.
+pub type OutsideOf<'a> = dyn Fn(&SpecialName) -> CliResult<Option<String>> + 'a;
+
 /// What tells everything that a pipeline is made of.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
@@ -26,6 +29,8 @@ pub struct Reader<'a> {
     pub text: &'a TextOf<'a>,
     /// Files that stages are made of.
     pub files: &'a FilesOf<'a>,
+    /// Texts of files outside the project: [`outside_text`], or less.
+    pub outside: &'a OutsideOf<'a>,
 }
 
 /// The project's root as its files name it: without symlinks. Empty where it is no text.
@@ -58,7 +63,7 @@ pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'
                     provided.texts.insert(path, content);
                 }
                 for name in needs.outside {
-                    let content = outside_text(&name)?;
+                    let content = (reader.outside)(&name)?;
                     provided.outside.insert(name, content);
                 }
                 for glob in needs.files {
@@ -75,7 +80,10 @@ pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'
 }
 
 /// The text of a file outside the project, which no commit of it has: as it is now.
-fn outside_text(name: &SpecialName) -> CliResult<Option<String>> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn outside_text(name: &SpecialName) -> CliResult<Option<String>> {
     let place = Path::new(&name.text);
     match disk::read_text_optional(place) {
         // A folder holds no params. Who needs them to run says so then.

@@ -32,7 +32,7 @@ use crate::error::{CliError, CliResult};
 use crate::ignore::with_outs;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::reading::{Reader, load_pipeline, pointer_text};
+use crate::reading::{Reader, load_pipeline, outside_text, pointer_text};
 use crate::recorder::Recorder;
 use crate::ui::Printer;
 
@@ -439,15 +439,18 @@ fn load_new(root: &Path, pipeline: &Pipeline, files: &[NewFile]) -> CliResult<Pi
         None => Ok(disk::read_text_optional(&path.to_path(root))?),
     };
     // DVC's files know nothing that goes through files.
-    load_pipeline(&renamed(&pipeline.file), &paths, Reader { root, text: &text, files: &|_| Ok(Vec::new()) }).and_then(|converted| {
-        match converted.file_groups.first() {
-            None => Ok(converted),
-            Some(group) => Err(CliError::message(format!(
-                "`foreach` of {} goes through a map of the one item `glob`, which means files in pipeline.yaml",
-                group.address
-            ))
-            .hint("call the item otherwise first")),
-        }
+    load_pipeline(
+        &renamed(&pipeline.file),
+        &paths,
+        Reader { root, text: &text, files: &|_| Ok(Vec::new()), outside: &outside_text },
+    )
+    .and_then(|converted| match converted.file_groups.first() {
+        None => Ok(converted),
+        Some(group) => Err(CliError::message(format!(
+            "`foreach` of {} goes through a map of the one item `glob`, which means files in pipeline.yaml",
+            group.address
+        ))
+        .hint("call the item otherwise first")),
     })
 }
 

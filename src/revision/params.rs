@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base::{Digest, ProjectPath, Value};
 use indexmap::IndexMap;
-use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, params};
+use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, SpecialName, params};
 use report::DiffSide;
 use track::{Run, RunId};
 
@@ -82,7 +82,8 @@ impl Revision {
     }
 }
 
-/// A pipeline as if the params files that cannot be read were not there, with what is wrong with each of them.
+/// A pipeline as if the params files that cannot be read were not there, with what is wrong with each of them; of those
+/// outside the project nothing is shown, and nothing told.
 /// Where it cannot be loaded without one, that one is the fault.
 fn load_what_parses(
     file: &ProjectPath,
@@ -90,7 +91,17 @@ fn load_what_parses(
     reader: Reader<'_>,
 ) -> CliResult<(Pipeline, Vec<(ProjectPath, CliError)>)> {
     let bad: RefCell<Vec<(ProjectPath, CliError)>> = RefCell::default();
+    let bad_outside: RefCell<Vec<(SpecialName, CliError)>> = RefCell::default();
     loop {
+        let outside = |name: &SpecialName| {
+            if bad_outside.borrow().iter().any(|(known, _)| known == name) {
+                return Ok(None);
+            }
+            (reader.outside)(name).or_else(|fault| {
+                bad_outside.borrow_mut().push((name.clone(), fault));
+                Ok(None)
+            })
+        };
         let text = |path: &ProjectPath| {
             if bad.borrow().iter().any(|(known, _)| known == path) {
                 return Ok(None);
@@ -103,7 +114,7 @@ fn load_what_parses(
                 text => text,
             }
         };
-        let fault = match load_pipeline(file, files, Reader { text: &text, ..reader }) {
+        let fault = match load_pipeline(file, files, Reader { text: &text, outside: &outside, ..reader }) {
             Ok(pipeline) => return Ok((pipeline, bad.into_inner())),
             Err(fault) => fault,
         };
@@ -111,12 +122,18 @@ fn load_what_parses(
         let faults = load.map(|load| load.faults.clone()).unwrap_or_default();
         let is_of_other_files = !faults.is_empty() && faults.iter().all(|fault| !files.contains(&fault.file));
         if is_of_other_files {
-            let faults = faults.into_iter().map(|fault| (fault.file.clone(), CliError::from(fault)));
-            bad.borrow_mut().extend(faults);
+            for fault in faults {
+                match fault.is_outside.then(|| SpecialName::outside(&format!("/{}", fault.file))) {
+                    Some(Ok(name)) => bad_outside.borrow_mut().push((name, fault.into())),
+                    Some(Err(_)) => return Err(fault.into()),
+                    None => bad.borrow_mut().push((fault.file.clone(), fault.into())),
+                }
+            }
         } else {
             // What was left out is what it is faulty without.
-            let first = bad.into_inner().into_iter().next();
-            return Err(first.map_or(fault, |(_, first)| first));
+            let first = bad.into_inner().into_iter().next().map(|(_, first)| first);
+            let outside = || bad_outside.into_inner().into_iter().next().map(|(_, first)| first);
+            return Err(first.or_else(outside).unwrap_or(fault));
         }
     }
 }

@@ -518,3 +518,39 @@ fn pointers_that_lead_out_by_absolute_paths_are_refused() {
         }
     }
 }
+
+#[test]
+fn broken_params_files_outside_keep_no_diff_of_params_back() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    let stage = "stages:\n  a:\n    cmd: echo 1 > o\n    params:\n    - a\n    - ../p.yaml: [lr]\n    - ROOT/../q.json:\n    \
+                 outs: [o]\n";
+    sandbox.write("dvc.yaml", stage.replace("ROOT", &root));
+    sandbox.write("../p.yaml", "lr: 1\n");
+    sandbox.write("../q.json", "{}");
+    sandbox.write("params.yaml", "a: 1\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.commit("a stage");
+    sandbox.write("params.yaml", "a: 2\n");
+    let shown = |dvc: &mut Dvc| {
+        for call in [&["params", "diff", "--json"][..], &["params", "diff", "--json", "HEAD"]] {
+            let ours = pipe(&sandbox, call).code(0).stdout;
+            let json = |text: &str| serde_json::from_str::<serde_json::Value>(text.trim()).unwrap();
+            assert_eq!(json(&ours), json(&dvc.ok(&sandbox, call)), "{call:?}");
+            assert!(ours.contains("params.yaml"), "{ours}");
+        }
+    };
+    shown(&mut dvc);
+    sandbox.write("../p.yaml", "lr: [1\n");
+    sandbox.write("../q.json", "{");
+    shown(&mut dvc);
+    sandbox.write("../p.yaml", [0xff, 0xfe, 0x00, 0xff]);
+    shown(&mut dvc);
+    // What templates are filled in from is needed; DVC shows nothing then.
+    sandbox.write("../p.yaml", "lr: [1\n");
+    sandbox.edit("dvc.yaml", "stages:", "vars: [../p.yaml]\nstages:");
+    let said = pipe(&sandbox, &["params", "diff"]);
+    assert_ne!(said.code_of(), Some(0));
+    said.tells(&["/p.yaml:"]);
+}
