@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base::{Digest, ProjectPath, Value};
 use indexmap::IndexMap;
-use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, SpecialName, params};
+use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, PipelineError, SpecialName, params};
 use report::DiffSide;
 use track::{Run, RunId};
 
@@ -120,15 +120,12 @@ fn load_what_parses(
         };
         let load = fault.source.as_ref().and_then(|source| source.downcast_ref::<LoadFault>());
         let faults = load.map(|load| load.faults.clone()).unwrap_or_default();
-        let is_of_other_files = !faults.is_empty() && faults.iter().all(|fault| !files.contains(&fault.file));
+        // A file outside the project is a fault only where templates are filled in from it.
+        let is_of_other_file = |fault: &PipelineError| !fault.is_outside && !files.contains(&fault.file);
+        let is_of_other_files = !faults.is_empty() && faults.iter().all(is_of_other_file);
         if is_of_other_files {
-            for fault in faults {
-                match fault.is_outside.then(|| SpecialName::outside(&format!("/{}", fault.file))) {
-                    Some(Ok(name)) => bad_outside.borrow_mut().push((name, fault.into())),
-                    Some(Err(_)) => return Err(fault.into()),
-                    None => bad.borrow_mut().push((fault.file.clone(), fault.into())),
-                }
-            }
+            let faults = faults.into_iter().map(|fault| (fault.file.clone(), CliError::from(fault)));
+            bad.borrow_mut().extend(faults);
         } else {
             // What was left out is what it is faulty without.
             let first = bad.into_inner().into_iter().next().map(|(_, first)| first);

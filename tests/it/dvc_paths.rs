@@ -545,6 +545,17 @@ fn broken_params_files_outside_keep_no_diff_of_params_back() {
     sandbox.write("../p.yaml", "lr: [1\n");
     sandbox.write("../q.json", "{");
     shown(&mut dvc);
+    // Nor other commands; of the stage that reads it nothing can be said.
+    for call in [&["checkout"][..], &["dag"], &["stage", "list"], &["data", "status"], &["gc", "-w", "-f"]] {
+        pipe(&sandbox, call).code(0);
+        dvc.ok(&sandbox, call);
+    }
+    for call in [&["status"][..], &["repro"], &["commit", "-f"]] {
+        let said = pipe(&sandbox, call);
+        assert_ne!(said.code_of(), Some(0), "{call:?}");
+        assert!(format!("{}{}", said.stdout, said.stderr).contains("/p.yaml:"), "{call:?}");
+        assert_ne!(dvc.call(&sandbox, call).0, 0, "{call:?}");
+    }
     sandbox.write("../p.yaml", [0xff, 0xfe, 0x00, 0xff]);
     shown(&mut dvc);
     // What templates are filled in from is needed; DVC shows nothing then.
@@ -553,4 +564,33 @@ fn broken_params_files_outside_keep_no_diff_of_params_back() {
     let said = pipe(&sandbox, &["params", "diff"]);
     assert_ne!(said.code_of(), Some(0));
     said.tells(&["/p.yaml:"]);
+}
+
+/// DVC refuses to add such a stage, and runs one that is written by hand: to fail then, before anything is recorded, but
+/// where it has nothing for the run cache.
+#[test]
+fn working_folders_outside_are_refused_before_anything_runs() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    sandbox.write("../shared/x", "1\n");
+    for wdir in ["../shared".to_owned(), format!("{root}/../shared")] {
+        assert_ne!(dvc.call(&sandbox, &["stage", "add", "-n", "s", "-w", &wdir, "true"]).0, 0);
+        assert_ne!(pipe(&sandbox, &["stage", "add", "-n", "s", "-w", &wdir, "true"]).code_of(), Some(0));
+        let name = sandbox.root().file_name().unwrap().to_str().unwrap().to_owned();
+        let out = format!("../{name}/o");
+        let stage = format!(
+            "stages:\n  a:\n    wdir: {wdir}\n    cmd: cp x {out}\n    deps: [x]\n    outs: [{out}]\n"
+        );
+        sandbox.write("dvc.yaml", stage);
+        let said = pipe(&sandbox, &["repro"]);
+        assert_ne!(said.code_of(), Some(0));
+        said.tells(&["dvc.yaml:3:11: "]);
+        assert!(!sandbox.exists("o"));
+        let (code, _, told) = dvc.call(&sandbox, &["repro"]);
+        assert!(code != 0 && told.contains("is outside of DVC repo"), "{told}");
+        assert!(sandbox.exists("o") && !sandbox.exists("dvc.lock"));
+        sandbox.remove("o");
+        sandbox.remove("dvc.yaml");
+    }
 }

@@ -312,8 +312,8 @@ impl Builder {
         for file in named {
             match texts.value(&file) {
                 Ok(Some(read)) => drop(self.param_files.insert(file, read)),
-                // A stage may write it anew. Only of those that read it nothing can be said.
-                Err(_) if file.inside().is_some_and(|file| outs().any(|out| out.concerns(file))) => {}
+                // A stage may write it anew, or it is of somebody else. Only of those that read it nothing can be said.
+                Err(_) if file.inside().is_none_or(|file| outs().any(|out| out.concerns(file))) => {}
                 Ok(None) => {}
                 Err(fault) => faults.push(fault),
             }
