@@ -594,3 +594,45 @@ fn working_folders_outside_are_refused_before_anything_runs() {
         sandbox.remove("dvc.yaml");
     }
 }
+
+#[test]
+fn every_spelling_of_a_dep_is_recorded_and_looked_for() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let text = "stages:\n  a:\n    cmd: cat f ../shared/x > o\n    deps: [f, ./f, sub/../f, ../shared/x, ../shared/./x, \
+                ROOT/f, ROOT/../shared/x, ./p.json]\n    params:\n    - p.json: [a]\n    outs: [./o]\n";
+    let files =
+        [("dvc.yaml", text), ("f", "1\n"), ("../shared/x", "2\n"), ("p.json", "{\"a\": 1}"), ("sub/y", "")];
+    let both = twins(&mut dvc, &files);
+    let [ours, theirs] = &both;
+    pipe(ours, &["repro"]).code(0);
+    dvc.ok(theirs, &["repro", "-q"]);
+    // In the lock of each the absolute path is its own.
+    let lock = |sandbox: &Sandbox| {
+        let root = sandbox.root().canonicalize().unwrap().display().to_string();
+        sandbox.read("dvc.lock").replace(&root, "ROOT")
+    };
+    assert_eq!(lock(ours), lock(theirs));
+    for sandbox in [ours, theirs] {
+        agree(&mut dvc, sandbox, &[]);
+        assert!(!dvc.ok(sandbox, &["repro"]).contains("Running stage"));
+        pipe(sandbox, &["repro"]).code(0).tells(&["up to date"]);
+        // By another spelling than the stage's nothing is found, and one of several is not enough.
+        let whole = sandbox.read("dvc.lock");
+        for (from, to) in [
+            ("path: ./f\n", "path: .//f\n"),
+            ("path: ../shared/./x", "path: ../shared/../shared/x"),
+            ("path: ./p.json", "path: p.json"),
+            ("path: ./o", "path: o"),
+            ("path: ./f\n      hash: md5\n      md5: b0", "path: ./f\n      hash: md5\n      md5: b1"),
+        ] {
+            sandbox.write("dvc.lock", whole.replace(from, to));
+            assert_ne!(sandbox.read("dvc.lock"), whole, "{from}");
+            agree(&mut dvc, sandbox, &["a"]);
+        }
+        sandbox.write("dvc.lock", whole);
+        sandbox.edit("dvc.yaml", "[f, ./f, ", "[f, ");
+        agree(&mut dvc, sandbox, &[]);
+        sandbox.edit("dvc.yaml", "[f, ", "[.//f, ");
+        agree(&mut dvc, sandbox, &["a"]);
+    }
+}

@@ -384,12 +384,11 @@ impl Loader<'_, '_> {
         }
         let params = self.params(place, &wdir, &spec.params)?;
         let (outs, special_outs) = self.outs(place, &wdir, &spec.outs)?;
-        let mut spelled = BTreeMap::new();
+        let mut spelled: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut plain_of = BTreeMap::new();
         for text in spec_texts(&spec) {
             let (name, plain) = match self.place(&wdir, text) {
                 _ if text.contains("://") => continue,
-                // DVC itself spells an absolute path of the project plainly.
-                Ok(Place::Inside(_)) if text.starts_with('/') => continue,
                 Ok(Place::Inside(path)) => (path.as_str().to_owned(), relative(&wdir, &path)),
                 Ok(Place::Outside(name)) => (name.text.clone(), name.text),
                 Err(_) => match SpecialName::outside(text) {
@@ -397,10 +396,17 @@ impl Loader<'_, '_> {
                     Err(_) => continue,
                 },
             };
-            if plain != *text {
-                spelled.insert(name, text.to_owned());
-            }
+            // DVC itself spells an absolute path of the project plainly.
+            let is_plain = text.starts_with('/') && !plain.starts_with('/');
+            spelled.entry(name.clone()).or_default().push(if is_plain {
+                plain.clone()
+            } else {
+                text.to_owned()
+            });
+            plain_of.insert(name, plain);
         }
+        spelled.values_mut().for_each(|texts| texts.sort());
+        spelled.retain(|name, texts| texts.len() > 1 || texts.first() != plain_of.get(name));
         let of_params = spec.params.iter().filter_map(|param| match param {
             ParamSpec::File(text, _) => Some(text),
             ParamSpec::Key(_) => None,
