@@ -405,7 +405,9 @@ impl Loader<'_, '_> {
             });
             plain_of.insert(name, plain);
         }
-        spelled.values_mut().for_each(|texts| texts.sort());
+        for texts in spelled.values_mut() {
+            texts.sort();
+        }
         spelled.retain(|name, texts| texts.len() > 1 || texts.first() != plain_of.get(name));
         let of_params = spec.params.iter().filter_map(|param| match param {
             ParamSpec::File(text, _) => Some(text),
