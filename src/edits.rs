@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use base::ProjectPath;
 use disk::{LockFile, Sharing};
-use pipeline::{Glob, Pipeline, PipelineError};
+use pipeline::{Glob, Pipeline, PipelineError, plain_pointer};
 
 use crate::cli::command_line;
 use crate::discover::{Found, look_around};
 use crate::error::{CliError, CliResult};
 use crate::pointed::Depth;
 use crate::project::{Project, one_tool};
-use crate::reading::{Reader, files_in_place, load_pipeline};
+use crate::reading::{Reader, files_in_place, load_pipeline, outside_text, root_text};
 use crate::ui::Printer;
 
 /// One edit of pipeline files at a time: of two at once, one would be lost.
@@ -51,8 +51,9 @@ impl<'a> Edits<'a> {
         file: &ProjectPath,
         change: impl FnOnce(&str) -> Result<String, PipelineError>,
     ) -> CliResult {
+        let root = root_text(&self.project.root);
         let (_, text) = self.text(file)?;
-        *text = Some(change(text.as_deref().unwrap_or_default())?);
+        *text = Some(change(&plain_pointer(&root, file, text.as_deref().unwrap_or_default()))?);
         Ok(())
     }
 
@@ -97,13 +98,16 @@ impl<'a> Edits<'a> {
         let found = |glob: &Glob| {
             files_in_place(self.project, &files, (glob, &text), Depth::Shallow, &RefCell::default())
         };
-        load_pipeline(file, &files, Reader { root: &self.project.root, text: &text, files: &found }).map_err(
-            |mut fault| {
-                let what = "the pipeline would be faulty, so nothing was written";
-                fault.source = fault.source.map(|source| source.context(what));
-                fault
-            },
+        load_pipeline(
+            file,
+            &files,
+            Reader { root: &self.project.root, text: &text, files: &found, outside: &outside_text },
         )
+        .map_err(|mut fault| {
+            let what = "the pipeline would be faulty, so nothing was written";
+            fault.source = fault.source.map(|source| source.context(what));
+            fault
+        })
     }
 
     /// Replaces the files, and removes those that go.

@@ -6,11 +6,11 @@
 
 use base::ProjectPath;
 use cache::{State, Workspace};
-use pipeline::{Glob, Pointer, is_pointer, parse_pointer};
+use pipeline::{Glob, Pointer, is_pointer, parse_pointer, plain_pointer};
 
 use crate::error::CliResult;
 use crate::project::Project;
-use crate::reading::TextOf;
+use crate::reading::{TextOf, root_text};
 
 /// The data of one pointer.
 #[derive(Debug)]
@@ -44,9 +44,14 @@ pub fn data(
 ) -> CliResult<Vec<Pointed>> {
     let mut found = Vec::new();
     let mut remembered = None;
+    let root = root_text(&project.root);
     for file in files.iter().filter(|file| is_pointer(file)) {
         // What is wrong with it is told where it is read for its own sake.
-        let Some(Ok(pointer)) = text(file)?.map(|text| parse_pointer(file, &text)) else { continue };
+        let Some(Ok(pointer)) =
+            text(file)?.map(|text| parse_pointer(file, &plain_pointer(&root, file, &text)))
+        else {
+            continue;
+        };
         let path = &pointer.out.path;
         if !(glob.touches(path) || path.contains(glob.base())) {
             continue;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base::ProjectPath;
 use cache::{Choice, Layout, chosen_files};
-use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, SpecialName, is_pointer};
+use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, SpecialName, is_pointer, plain_pointer};
 
 use crate::error::CliResult;
 use crate::pointed::{self, Depth, Pointed};
@@ -17,6 +17,9 @@ pub type TextOf<'a> = dyn Fn(&ProjectPath) -> CliResult<Option<String>> + 'a;
 /// Tells which files a pattern matches.
 pub type FilesOf<'a> = dyn Fn(&Glob) -> CliResult<Vec<ProjectPath>> + 'a;
 
+/// Tells the text of a file outside the project; `None` where there is none.
+pub type OutsideOf<'a> = dyn Fn(&SpecialName) -> CliResult<Option<String>> + 'a;
+
 /// What tells everything that a pipeline is made of.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
@@ -26,6 +29,23 @@ pub struct Reader<'a> {
     pub text: &'a TextOf<'a>,
     /// Files that stages are made of.
     pub files: &'a FilesOf<'a>,
+    /// Texts of files outside the project: [`outside_text`], or less.
+    pub outside: &'a OutsideOf<'a>,
+}
+
+/// The project's root as its files name it: without symlinks. Empty where it is no text.
+pub fn root_text(root: &Path) -> String {
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    root.to_str().map(str::to_owned).unwrap_or_default()
+}
+
+/// The text of a pointer with paths of the project as they are seen from its folder; empty where there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn pointer_text(project: &Project, file: &ProjectPath) -> CliResult<String> {
+    let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+    Ok(plain_pointer(&root_text(&project.root), file, &text).into_owned())
 }
 
 /// Reads the pipeline of `files`, pipeline files and pointers. `file` is the one that is meant where none is named.
@@ -33,9 +53,7 @@ pub struct Reader<'a> {
 /// # Errors
 /// When something in the texts is wrong, or `reader` fails.
 pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'_>) -> CliResult<Pipeline> {
-    let root = reader.root.canonicalize().unwrap_or_else(|_| reader.root.to_owned());
-    let mut provided =
-        Provided { root: root.to_str().map(str::to_owned).unwrap_or_default(), ..Provided::default() };
+    let mut provided = Provided { root: root_text(reader.root), ..Provided::default() };
     loop {
         match pipeline::load_all(file, files, &provided)? {
             Loaded::Done(pipeline) => return Ok(*pipeline),
@@ -45,7 +63,7 @@ pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'
                     provided.texts.insert(path, content);
                 }
                 for name in needs.outside {
-                    let content = outside_text(&name)?;
+                    let content = (reader.outside)(&name)?;
                     provided.outside.insert(name, content);
                 }
                 for glob in needs.files {
@@ -62,7 +80,10 @@ pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'
 }
 
 /// The text of a file outside the project, which no commit of it has: as it is now.
-fn outside_text(name: &SpecialName) -> CliResult<Option<String>> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn outside_text(name: &SpecialName) -> CliResult<Option<String>> {
     let place = Path::new(&name.text);
     match disk::read_text_optional(place) {
         // A folder holds no params. Who needs them to run says so then.

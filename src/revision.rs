@@ -21,7 +21,7 @@ use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::git::commit::CommitFiles;
 use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
-use crate::reading::{Reader, load_pipeline, recorded_files};
+use crate::reading::{Reader, load_pipeline, outside_text, recorded_files};
 use crate::recorder::tags;
 use crate::settings::Settings;
 use crate::ui::Printer;
@@ -394,15 +394,15 @@ pub fn load_at<T>(
         found.extend(recorded_files(&files, &text, glob)?);
         Ok(found)
     };
-    load(&file, &files, Reader { root: &project.root, text: &text, files: &found }).map(Some).map_err(
-        |mut fault| {
+    load(&file, &files, Reader { root: &project.root, text: &text, files: &found, outside: &outside_text })
+        .map(Some)
+        .map_err(|mut fault| {
             let short = &commit[..commit.len().min(10)];
             fault.source = fault
                 .source
                 .map(|source| source.context(format!("failed to load the pipeline of commit {short}")));
             fault
-        },
-    )
+        })
 }
 
 /// What is recorded of outs that are not in the workspace.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use base::ProjectPath;
-use cache::{Meter, Placement, Root, TransferError, Workspace};
+use base::{FileState, ProjectPath};
+use cache::{CacheError, Extent, Meter, Placement, Root, TransferError, Workspace};
 use exec::Supplier;
-use pipeline::{Dialect, Stage, StageLock};
+use pipeline::{Dialect, Out, Stage, StageLock};
 
 use crate::error::CliResult;
 use crate::interrupt::Interrupt;
@@ -63,7 +63,7 @@ impl<'a> Remotes<'a> {
             }
             let remote = out.remote.as_deref().unwrap_or(&self.name);
             let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
-            let root = Root { path: out.path.clone(), state: *state, is_old, extent: cache::Extent::Whole };
+            let root = Root { path: out.path.clone(), state: *state, is_old, extent: Extent::Whole };
             groups.entry(remote).or_default().push(root);
         }
         for (name, roots) in groups {
@@ -123,6 +123,37 @@ impl Supplier for Remotes<'_> {
                 "it could not be told whether a remote has its result ({reason}); without `--pull` it runs"
             )
         })
+    }
+
+    fn supply_dep(
+        &self,
+        out: &Out,
+        locked: &StageLock,
+        path: &ProjectPath,
+    ) -> Result<Option<FileState>, String> {
+        let Some(whole) = locked.recorded(out).filter(|_| out.cache) else { return Ok(None) };
+        let below = path.parts().skip(out.path.parts().count());
+        let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));
+        let blobs = &self.workspace.blobs;
+        if let Ok(Some(state)) = blobs.entry_below(whole, &below)
+            && blobs.has_all(&state)
+        {
+            return Ok(Some(state));
+        }
+        let is_old = locked.unix_text.contains(&out.path);
+        let mut found = None;
+        let fetched = self.with_transfer(out.remote.as_deref().unwrap_or(&self.name), |transfer| {
+            found = match transfer.entry_below(whole, &below, is_old) {
+                Err(TransferError::Cache(CacheError::Missing { .. })) => None,
+                found => found?,
+            };
+            let Some(state) = found else { return Ok(()) };
+            let extent = if below.is_root() { Extent::Whole } else { Extent::Part };
+            let unread = transfer.fetch(&[Root { path: path.clone(), state, is_old, extent }])?.unread;
+            unread.map_or(Ok(()), |reason| Err(TransferError::Unread(reason)))
+        });
+        fetched.map_err(|reason| format!("dep {path} could not be brought ({reason})"))?;
+        Ok(found)
     }
 }
 

@@ -28,6 +28,7 @@ use crate::import;
 use crate::names;
 use crate::placed::Placed;
 use crate::project::Project;
+use crate::reading::pointer_text;
 use crate::recovery;
 use crate::remotes;
 use crate::staging;
@@ -246,7 +247,10 @@ fn edited_imports(
 ) -> CliResult<Vec<(ProjectPath, Import)>> {
     let mut edited = Vec::new();
     for ((pointer, data), state) in now {
-        let Some(text) = disk::read_text_optional(&pointer.to_path(&project.root))? else { continue };
+        let text = pointer_text(project, pointer)?;
+        if text.is_empty() {
+            continue;
+        }
         let recorded = pointed_state(pointer, &text, data)?;
         if let Some(import) = parse_import(pointer, &text)?
             && recorded.is_some_and(|recorded| recorded.digest != state.digest)
@@ -496,7 +500,7 @@ impl Admission<'_> {
 
     /// Data that a pointer tells of, or something inside it.
     fn known(&self, path: &ProjectPath, pointer: &ProjectPath, top: &ProjectPath) -> CliResult<Place> {
-        let text = disk::read_text_optional(&pointer.to_path(&self.project.root))?.unwrap_or_default();
+        let text = pointer_text(self.project, pointer)?;
         let recorded = pointed_state(pointer, &text, top)?;
         let below = path.parts().skip(top.parts().count());
         let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));

@@ -32,7 +32,7 @@ use crate::error::{CliError, CliResult};
 use crate::ignore::with_outs;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::reading::{Reader, load_pipeline};
+use crate::reading::{Reader, load_pipeline, outside_text, pointer_text};
 use crate::recorder::Recorder;
 use crate::ui::Printer;
 
@@ -193,7 +193,7 @@ fn new_paths(old: &Project, pipeline: &Pipeline, ignores: &[ProjectPath]) -> Cli
     let mut paths: Vec<ProjectPath> =
         pipeline.files.iter().map(renamed).chain(ignores.iter().map(renamed_ignore)).collect();
     for file in &pipeline.pointers {
-        let text = disk::read_text_optional(&file.to_path(&old.root))?.unwrap_or_default();
+        let text = pointer_text(old, file)?;
         let (stage, _) = parse_source(file, &text)?;
         paths.extend(stage.outs.iter().map(|out| Dialect::Native.pointer_of(&out.path)));
     }
@@ -227,7 +227,7 @@ fn convert(
     }
     let mut files = Vec::new();
     for file in &pipeline.files {
-        let text = disk::read_text_optional(&file.to_path(&old.root))?.unwrap_or_default();
+        let text = pointer_text(old, file)?;
         files.push(NewFile { path: renamed(file), text });
     }
     for file in &pipeline.pointers {
@@ -348,7 +348,7 @@ fn new_pointers(
     printer: Printer,
     (files, left): (&mut Vec<NewFile>, &mut Vec<String>),
 ) -> CliResult {
-    let text = disk::read_text_optional(&file.to_path(&old.root))?.unwrap_or_default();
+    let text = pointer_text(old, file)?;
     let (stage, lock) = parse_source(file, &text)?;
     let (theirs, ours) = (old.workspace(printer)?, new.workspace_anew());
     let import = parse_import(file, &text)?;
@@ -439,15 +439,18 @@ fn load_new(root: &Path, pipeline: &Pipeline, files: &[NewFile]) -> CliResult<Pi
         None => Ok(disk::read_text_optional(&path.to_path(root))?),
     };
     // DVC's files know nothing that goes through files.
-    load_pipeline(&renamed(&pipeline.file), &paths, Reader { root, text: &text, files: &|_| Ok(Vec::new()) }).and_then(|converted| {
-        match converted.file_groups.first() {
-            None => Ok(converted),
-            Some(group) => Err(CliError::message(format!(
-                "`foreach` of {} goes through a map of the one item `glob`, which means files in pipeline.yaml",
-                group.address
-            ))
-            .hint("call the item otherwise first")),
-        }
+    load_pipeline(
+        &renamed(&pipeline.file),
+        &paths,
+        Reader { root, text: &text, files: &|_| Ok(Vec::new()), outside: &outside_text },
+    )
+    .and_then(|converted| match converted.file_groups.first() {
+        None => Ok(converted),
+        Some(group) => Err(CliError::message(format!(
+            "`foreach` of {} goes through a map of the one item `glob`, which means files in pipeline.yaml",
+            group.address
+        ))
+        .hint("call the item otherwise first")),
     })
 }
 

@@ -13,6 +13,7 @@ use crate::error::{CliError, CliResult};
 use crate::ignore::{ignore_outs, unignore_outs};
 use crate::placed::Placed;
 use crate::project::Project;
+use crate::reading::pointer_text;
 use crate::recovery;
 use crate::staging;
 use crate::ui::Printer;
@@ -100,7 +101,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         rename(&project, &pipeline, stage, (from, &to), printer)?;
         return Ok(());
     }
-    let text = disk::read_text_optional(&old.to_path(&project.root))?.unwrap_or_default();
+    let text = pointer_text(&project, old)?;
     let state = parse_pointer(old, &text)?.state;
     // The name stands in the text, and the folder does not: so it is read as a pointer beside the new place.
     let moved = update_pointer(old, &text, &state, Some(to.name()), None)?;
@@ -148,7 +149,7 @@ fn rename(
     }
     edits.write()?;
     changed.extend(unignore_outs(project, std::iter::once(stage), &checked)?);
-    let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+    let text = pointer_text(project, file)?;
     if let Some(state) = pointed_state(file, &text, to)? {
         note_place(project, (from, to), file, state.digest)?;
     }
@@ -185,7 +186,7 @@ fn is_carried(
         return Ok(false);
     }
     let file = &stage.address.file;
-    let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+    let text = pointer_text(project, file)?;
     let recorded = pointed_state(file, &text, from)?.map(|state| state.digest);
     let there = project.workspace(printer)?.observe(to)?.map(|state| state.digest);
     Ok(there.is_some() && there == recorded)
@@ -217,7 +218,7 @@ fn is_resumed(project: &Project, pipeline: &Pipeline, stage: &Stage, to: &Projec
         return Ok(false);
     }
     let state = |file: &ProjectPath| -> CliResult<_> {
-        let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+        let text = pointer_text(project, file)?;
         Ok(parse_pointer(file, &text)?.state)
     };
     Ok(state(&new)? == state(&stage.address.file)?)

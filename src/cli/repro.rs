@@ -77,8 +77,8 @@ pub struct ReproArgs {
     /// Restore no result that only the stage cache knows: run the stage instead
     #[arg(long, help_heading = "What is believed and kept", alias = "no-run-cache")]
     no_stage_cache: bool,
-    /// Look for results of stages that would run at the remote too, and fetch those that it has; with `--dry`, no remote is
-    /// asked
+    /// Look for results of stages that would run at the remote too, and fetch those that it has, in projects of DVC also
+    /// deps that are not here; with `--dry`, no remote is asked
     #[arg(long, help_heading = "What is believed and kept")]
     pull: bool,
     /// The remote that `--pull` asks [default: the one of `core.remote`]

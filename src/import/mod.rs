@@ -15,6 +15,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::source as git_source;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
+use crate::reading::pointer_text;
 use crate::ui::Printer;
 
 pub use listing::{Kept, Listing};
@@ -183,7 +184,7 @@ pub fn of_stage(project: &Project, stage: &Stage) -> CliResult<Option<Import>> {
         return Ok(None);
     }
     let file = &stage.address.file;
-    let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+    let text = pointer_text(project, file)?;
     Ok(parse_import(file, &text)?)
 }
 

@@ -14,7 +14,7 @@ use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::git::GitError;
 use crate::pointed::Depth;
-use crate::reading::{Reader, files_in_place, load_pipeline};
+use crate::reading::{Reader, files_in_place, load_pipeline, outside_text};
 use crate::remotes;
 use crate::ui::Printer;
 
@@ -202,8 +202,11 @@ impl Project {
             }
             files_in_place(self, &files, (glob, &text), Depth::Whole, &seen)
         };
-        let mut pipeline =
-            load_pipeline(&file, &files, Reader { root: &self.root, text: &text, files: &found })?;
+        let mut pipeline = load_pipeline(
+            &file,
+            &files,
+            Reader { root: &self.root, text: &text, files: &found, outside: &outside_text },
+        )?;
         read.borrow_mut().present.append(&mut seen.borrow_mut());
         let shell = self.dialect.default_shell(environment::shell().as_deref(), environment::version_of);
         for stage in pipeline.stages.iter_mut().filter(|stage| stage.shell.is_none()) {
@@ -393,7 +396,12 @@ impl Project {
     }
 
     fn no_pipeline(&self) -> CliResult<Pipeline> {
-        let nothing = Reader { root: &self.root, text: &|_| Ok(None), files: &|_| Ok(Vec::new()) };
+        let nothing = Reader {
+            root: &self.root,
+            text: &|_| Ok(None),
+            files: &|_| Ok(Vec::new()),
+            outside: &outside_text,
+        };
         load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], nothing)
     }
 
@@ -409,7 +417,7 @@ impl Project {
         let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
         let found =
             |glob: &Glob| files_in_place(self, &files, (glob, &text), Depth::Whole, &RefCell::default());
-        load(&file, &files, Reader { root: &self.root, text: &text, files: &found })
+        load(&file, &files, Reader { root: &self.root, text: &text, files: &found, outside: &outside_text })
     }
 
     /// The built-in commands with the versions of their algorithms.

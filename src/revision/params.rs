@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base::{Digest, ProjectPath, Value};
 use indexmap::IndexMap;
-use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, params};
+use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, PipelineError, SpecialName, params};
 use report::DiffSide;
 use track::{Run, RunId};
 
@@ -90,7 +90,8 @@ impl Revision {
     }
 }
 
-/// A pipeline as if the params files that cannot be read were not there, with what is wrong with each of them.
+/// A pipeline as if the params files that cannot be read were not there, with what is wrong with each of them; of those
+/// outside the project nothing is shown, and nothing told.
 /// Where it cannot be loaded without one, that one is the fault.
 fn load_what_parses(
     file: &ProjectPath,
@@ -98,7 +99,17 @@ fn load_what_parses(
     reader: Reader<'_>,
 ) -> CliResult<(Pipeline, Vec<(ProjectPath, CliError)>)> {
     let bad: RefCell<Vec<(ProjectPath, CliError)>> = RefCell::default();
+    let bad_outside: RefCell<Vec<(SpecialName, CliError)>> = RefCell::default();
     loop {
+        let outside = |name: &SpecialName| {
+            if bad_outside.borrow().iter().any(|(known, _)| known == name) {
+                return Ok(None);
+            }
+            (reader.outside)(name).or_else(|fault| {
+                bad_outside.borrow_mut().push((name.clone(), fault));
+                Ok(None)
+            })
+        };
         let text = |path: &ProjectPath| {
             if bad.borrow().iter().any(|(known, _)| known == path) {
                 return Ok(None);
@@ -111,20 +122,23 @@ fn load_what_parses(
                 text => text,
             }
         };
-        let fault = match load_pipeline(file, files, Reader { text: &text, ..reader }) {
+        let fault = match load_pipeline(file, files, Reader { text: &text, outside: &outside, ..reader }) {
             Ok(pipeline) => return Ok((pipeline, bad.into_inner())),
             Err(fault) => fault,
         };
         let load = fault.source.as_ref().and_then(|source| source.downcast_ref::<LoadFault>());
         let faults = load.map(|load| load.faults.clone()).unwrap_or_default();
-        let is_of_other_files = !faults.is_empty() && faults.iter().all(|fault| !files.contains(&fault.file));
+        // A file outside the project is a fault only where templates are filled in from it.
+        let is_of_other_file = |fault: &PipelineError| !fault.is_outside && !files.contains(&fault.file);
+        let is_of_other_files = !faults.is_empty() && faults.iter().all(is_of_other_file);
         if is_of_other_files {
             let faults = faults.into_iter().map(|fault| (fault.file.clone(), CliError::from(fault)));
             bad.borrow_mut().extend(faults);
         } else {
             // What was left out is what it is faulty without.
-            let first = bad.into_inner().into_iter().next();
-            return Err(first.map_or(fault, |(_, first)| first));
+            let first = bad.into_inner().into_iter().next().map(|(_, first)| first);
+            let outside = || bad_outside.into_inner().into_iter().next().map(|(_, first)| first);
+            return Err(first.or_else(outside).unwrap_or(fault));
         }
     }
 }

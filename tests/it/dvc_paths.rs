@@ -387,3 +387,252 @@ fn a_conversion_refuses_places_that_a_project_of_pipe_has_no_word_for() {
         pipe(&sandbox, &["status"]).code(0);
     }
 }
+
+#[test]
+fn pointers_may_name_data_of_the_project_by_any_path() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let name = Sandbox::new().root().file_name().unwrap().to_str().unwrap().to_owned();
+    let outside_in = format!("outs:\n- path: ../{name}/e\n");
+    let files = [
+        ("a", "1\n"),
+        ("sub/d/x", "2\n"),
+        ("c", "3\n"),
+        ("e", "5\n"),
+        ("sub/f", "6\n"),
+        ("sub/g", "7\n"),
+        ("a.dvc", "# what it is\nouts:\n- path: 'ROOT/sub/../a' # this one\n"),
+        ("sub/d.dvc", "wdir: ROOT/sub\nouts:\n- path: d\n"),
+        ("sub/c.dvc", "wdir: ..\nouts:\n- path: c\n"),
+        ("e.dvc", &outside_in),
+        ("f.dvc", "wdir: \"ROOT\"\nouts: [{path: ROOT/sub/f, desc: six}]\n"),
+        ("deep/g.dvc", "wdir: ROOT/\nouts:\n- path: sub/g\n"),
+        (
+            "dvc.yaml",
+            "stages:\n  s:\n    wdir: ROOT\n    cmd: cat a c e sub/f > o\n    deps: [a, c, e, sub/f]\n    outs: [o]\n",
+        ),
+    ];
+    let both = twins(&mut dvc, &files);
+    let [ours, theirs] = &both;
+    let all = ["a.dvc", "deep/g.dvc", "e.dvc", "f.dvc", "s", "sub/c.dvc", "sub/d.dvc"];
+    let pointers = || all.into_iter().filter(|name| name.ends_with(".dvc"));
+    for sandbox in [ours, theirs] {
+        assert!(sandbox.root().ends_with(&name), "all sandboxes call their project so");
+        agree(&mut dvc, sandbox, &all);
+        dvc.ok(sandbox, &["remote", "add", "-q", "-d", "st", "../store"]);
+    }
+    // What is recorded is spelled as DVC does, and comments stay.
+    pipe(ours, &["repro"]).code(0);
+    dvc.ok(theirs, &["repro", "-q"]);
+    dvc.ok(theirs, &["commit", "-f", "-q"]);
+    let words = |sandbox: &Sandbox, file: &str| {
+        let text = sandbox.read(file);
+        let mut lines: Vec<String> = text
+            .lines()
+            .map(|line| line.replace("- ", "  ").split(" #").next().unwrap().trim_end().to_owned())
+            .collect();
+        lines.retain(|line| !line.starts_with('#'));
+        lines.sort();
+        lines
+    };
+    // What stands in braces is laid out anew here.
+    for file in pointers().filter(|file| *file != "f.dvc") {
+        assert_eq!(words(ours, file), words(theirs, file), "{file}");
+    }
+    assert!(ours.read("a.dvc").starts_with("# what it is\nouts:\n- path: a # this one\n"));
+    assert_eq!(ours.read("dvc.lock"), theirs.read("dvc.lock"));
+    for sandbox in [ours, theirs] {
+        agree(&mut dvc, sandbox, &[]);
+        assert!(!dvc.ok(sandbox, &["repro"]).contains("Running stage"));
+        pipe(sandbox, &["push"]).code(0);
+    }
+    // Also where only digests were recorded so far, and by each command that changes such a file.
+    let root = ours.root().canonicalize().unwrap().display().to_string();
+    let absolute = |file: &str, from: &str, to: &str| ours.edit(file, from, &to.replace("ROOT", &root));
+    absolute("a.dvc", "path: a", "path: ROOT/a");
+    absolute("sub/c.dvc", "wdir: ..", "wdir: ROOT");
+    absolute("e.dvc", "path: e", "path: ROOT/e");
+    agree(&mut dvc, ours, &[]);
+    for file in ["a", "c", "e", "o", "sub/d", "sub/f", "sub/g"] {
+        ours.remove(file);
+    }
+    std::fs::remove_dir_all(ours.path(".dvc/cache")).unwrap();
+    pipe(ours, &["pull"]).code(0);
+    assert_eq!(ours.read("o"), "1\n3\n5\n6\n");
+    agree(&mut dvc, ours, &[]);
+    assert!(ours.read("a.dvc").contains(&root), "nothing was recorded anew");
+    ours.write("a", "11\n");
+    pipe(ours, &["add", "a"]).code(0);
+    assert!(ours.read("a.dvc").contains("- path: a # this one\n"), "{}", ours.read("a.dvc"));
+    ours.write("c", "33\n");
+    pipe(ours, &["commit", "-f", "sub/c.dvc"]).code(0);
+    assert!(ours.read("sub/c.dvc").contains("wdir: ..\n"));
+    pipe(ours, &["move", "e", "e2"]).code(0);
+    assert!(ours.read("e2.dvc").contains("path: e2\n") && !ours.exists("e"));
+    agree(&mut dvc, ours, &["s"]);
+    pipe(ours, &["gc", "-w", "-f"]);
+    pipe(ours, &["checkout"]).code(0);
+    assert_eq!(ours.read("a"), "11\n");
+}
+
+#[test]
+fn pointers_that_lead_out_by_absolute_paths_are_refused() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    sandbox.write("../mine", "mine\n");
+    sandbox.write("a", "1\n");
+    pipe(&sandbox, &["add", "a"]).code(0);
+    let good = sandbox.read("a.dvc");
+    let config = sandbox.read(".dvc/config");
+    for path in [
+        "ROOT/../mine",
+        "ROOT/.git/hooks/post-commit",
+        "ROOT/.GIT/config",
+        "ROOT/.dvc/config",
+        "ROOT",
+        "ROOTX/a",
+        "/etc/pipe-was-here",
+        "../../mine",
+    ] {
+        let path = path.replace("ROOT", &root);
+        for text in [
+            good.replace("path: a", &format!("path: {path}")),
+            format!(
+                "wdir: {}\n{}",
+                path.rsplit_once('/').unwrap().0,
+                good.replace("path: a", &format!("path: {path}"))
+            ),
+            format!("wdir: {path}\n{good}"),
+        ] {
+            sandbox.write("a.dvc", &text);
+            for call in [&["checkout", "-f"][..], &["status"], &["repro"], &["pull"]] {
+                let said = pipe(&sandbox, call);
+                assert!(
+                    said.code_of() != Some(0) || text.contains(&format!("wdir: {root}\n{good}")),
+                    "{text}"
+                );
+            }
+            assert_eq!(sandbox.read("../mine"), "mine\n");
+            assert_eq!(sandbox.read(".dvc/config"), config);
+            assert!(!sandbox.exists(".git/hooks/post-commit"));
+        }
+    }
+}
+
+#[test]
+fn broken_params_files_outside_keep_no_diff_of_params_back() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    let stage = "stages:\n  a:\n    cmd: echo 1 > o\n    params:\n    - a\n    - ../p.yaml: [lr]\n    - ROOT/../q.json:\n    \
+                 outs: [o]\n";
+    sandbox.write("dvc.yaml", stage.replace("ROOT", &root));
+    sandbox.write("../p.yaml", "lr: 1\n");
+    sandbox.write("../q.json", "{}");
+    sandbox.write("params.yaml", "a: 1\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.commit("a stage");
+    sandbox.write("params.yaml", "a: 2\n");
+    let shown = |dvc: &mut Dvc| {
+        for call in [&["params", "diff", "--json"][..], &["params", "diff", "--json", "HEAD"]] {
+            let ours = pipe(&sandbox, call).code(0).stdout;
+            let json = |text: &str| serde_json::from_str::<serde_json::Value>(text.trim()).unwrap();
+            assert_eq!(json(&ours), json(&dvc.ok(&sandbox, call)), "{call:?}");
+            assert!(ours.contains("params.yaml"), "{ours}");
+        }
+    };
+    shown(&mut dvc);
+    sandbox.write("../p.yaml", "lr: [1\n");
+    sandbox.write("../q.json", "{");
+    shown(&mut dvc);
+    // Nor other commands; of the stage that reads it nothing can be said.
+    for call in [&["checkout"][..], &["dag"], &["stage", "list"], &["data", "status"], &["gc", "-w", "-f"]] {
+        pipe(&sandbox, call).code(0);
+        dvc.ok(&sandbox, call);
+    }
+    for call in [&["status"][..], &["repro"], &["commit", "-f"]] {
+        let said = pipe(&sandbox, call);
+        assert_ne!(said.code_of(), Some(0), "{call:?}");
+        assert!(format!("{}{}", said.stdout, said.stderr).contains("/p.yaml:"), "{call:?}");
+        assert_ne!(dvc.call(&sandbox, call).0, 0, "{call:?}");
+    }
+    sandbox.write("../p.yaml", [0xff, 0xfe, 0x00, 0xff]);
+    shown(&mut dvc);
+    // What templates are filled in from is needed; DVC shows nothing then.
+    sandbox.write("../p.yaml", "lr: [1\n");
+    sandbox.edit("dvc.yaml", "stages:", "vars: [../p.yaml]\nstages:");
+    let said = pipe(&sandbox, &["params", "diff"]);
+    assert_ne!(said.code_of(), Some(0));
+    said.tells(&["/p.yaml:"]);
+}
+
+/// DVC refuses to add such a stage, and runs one that is written by hand: to fail then, before anything is recorded, but
+/// where it has nothing for the run cache.
+#[test]
+fn working_folders_outside_are_refused_before_anything_runs() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    sandbox.write("../shared/x", "1\n");
+    for wdir in ["../shared".to_owned(), format!("{root}/../shared")] {
+        assert_ne!(dvc.call(&sandbox, &["stage", "add", "-n", "s", "-w", &wdir, "true"]).0, 0);
+        assert_ne!(pipe(&sandbox, &["stage", "add", "-n", "s", "-w", &wdir, "true"]).code_of(), Some(0));
+        let name = sandbox.root().file_name().unwrap().to_str().unwrap().to_owned();
+        let out = format!("../{name}/o");
+        let stage = format!(
+            "stages:\n  a:\n    wdir: {wdir}\n    cmd: cp x {out}\n    deps: [x]\n    outs: [{out}]\n"
+        );
+        sandbox.write("dvc.yaml", stage);
+        let said = pipe(&sandbox, &["repro"]);
+        assert_ne!(said.code_of(), Some(0));
+        said.tells(&["dvc.yaml:3:11: "]);
+        assert!(!sandbox.exists("o"));
+        let (code, _, told) = dvc.call(&sandbox, &["repro"]);
+        assert!(code != 0 && told.contains("is outside of DVC repo"), "{told}");
+        assert!(sandbox.exists("o") && !sandbox.exists("dvc.lock"));
+        sandbox.remove("o");
+        sandbox.remove("dvc.yaml");
+    }
+}
+
+#[test]
+fn every_spelling_of_a_dep_is_recorded_and_looked_for() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let text = "stages:\n  a:\n    cmd: cat f ../shared/x > o\n    deps: [f, ./f, sub/../f, ../shared/x, ../shared/./x, \
+                ROOT/f, ROOT/../shared/x, ./p.json]\n    params:\n    - p.json: [a]\n    outs: [./o]\n";
+    let files =
+        [("dvc.yaml", text), ("f", "1\n"), ("../shared/x", "2\n"), ("p.json", "{\"a\": 1}"), ("sub/y", "")];
+    let both = twins(&mut dvc, &files);
+    let [ours, theirs] = &both;
+    pipe(ours, &["repro"]).code(0);
+    dvc.ok(theirs, &["repro", "-q"]);
+    // In the lock of each the absolute path is its own.
+    let lock = |sandbox: &Sandbox| {
+        let root = sandbox.root().canonicalize().unwrap().display().to_string();
+        sandbox.read("dvc.lock").replace(&root, "ROOT")
+    };
+    assert_eq!(lock(ours), lock(theirs));
+    for sandbox in [ours, theirs] {
+        agree(&mut dvc, sandbox, &[]);
+        assert!(!dvc.ok(sandbox, &["repro"]).contains("Running stage"));
+        pipe(sandbox, &["repro"]).code(0).tells(&["up to date"]);
+        // By another spelling than the stage's nothing is found, and one of several is not enough.
+        let whole = sandbox.read("dvc.lock");
+        for (from, to) in [
+            ("path: ./f\n", "path: .//f\n"),
+            ("path: ../shared/./x", "path: ../shared/../shared/x"),
+            ("path: ./p.json", "path: p.json"),
+            ("path: ./o", "path: o"),
+            ("path: ./f\n      hash: md5\n      md5: b0", "path: ./f\n      hash: md5\n      md5: b1"),
+        ] {
+            sandbox.write("dvc.lock", whole.replace(from, to));
+            assert_ne!(sandbox.read("dvc.lock"), whole, "{from}");
+            agree(&mut dvc, sandbox, &["a"]);
+        }
+        sandbox.write("dvc.lock", whole);
+        sandbox.edit("dvc.yaml", "[f, ./f, ", "[f, ");
+        agree(&mut dvc, sandbox, &[]);
+        sandbox.edit("dvc.yaml", "[f, ", "[.//f, ");
+        agree(&mut dvc, sandbox, &["a"]);
+    }
+}

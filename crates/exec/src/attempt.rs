@@ -82,6 +82,11 @@ impl Attempt<'_, '_, '_> {
         }
         if let Some(brought) = self.supply_without_deps(&assessment)? {
             assessment = brought;
+        } else if self.bring_deps(&assessment)? {
+            assessment = self.shop.assess(self.stage, self.forced);
+            if self.supply(&assessment)? {
+                assessment = self.shop.assess(self.stage, self.forced);
+            }
         }
         let (reasons, sources) = match &assessment.decision {
             Decision::Fresh => return Ok(Outcome::Fresh),

@@ -143,7 +143,8 @@ pub fn drive(
     let params = ParamReader::new(world);
     let (sender, reports) = mpsc::channel::<Report>();
     let unrecorded = AtomicUsize::new(0);
-    let shop = Shop { world, crew, options, ledger: &ledger, params, unrecorded, reports: sender };
+    let bringing = Mutex::new(());
+    let shop = Shop { world, crew, options, ledger: &ledger, params, unrecorded, bringing, reports: sender };
     // Stages whose command ended, and which hold no part of the budget any more. Where one command runs at a time,
     // one stage is at work at a time: people who ask for that want to follow what happens.
     let mut ended: HashSet<StageId> = HashSet::new();
@@ -302,6 +303,8 @@ pub(crate) struct Shop<'a, 'l> {
     ledger: &'a Mutex<&'l mut Ledger>,
     pub params: ParamReader<'a>,
     pub unrecorded: AtomicUsize,
+    /// Held while deps are brought from elsewhere.
+    pub bringing: Mutex<()>,
     reports: mpsc::Sender<Report>,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::StageEntry;
-use pipeline::{DepName, Stage, StageKey, StageLock, StaleReason};
+use pipeline::{DepName, Out, Stage, StageKey, StageLock, StaleReason};
 
 use crate::runner::{Exit, RunError};
 
@@ -218,4 +218,16 @@ pub trait Supplier: Sync {
         inputs: Option<&StageLock>,
         locked: Option<&StageLock>,
     ) -> Result<(), String>;
+
+    /// Brings what `locked` records at `path`, which is `out` or lies in it, into the cache, and says what that is; `None`
+    /// where nothing is recorded there, or no remote has it.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn supply_dep(
+        &self,
+        out: &Out,
+        locked: &StageLock,
+        path: &ProjectPath,
+    ) -> Result<Option<FileState>, String>;
 }

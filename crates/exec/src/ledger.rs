@@ -13,9 +13,7 @@ use std::time::{Duration, Instant};
 
 use base::ProjectPath;
 use disk::{DiskError, Journal, JournalError, Moment, Stamp};
-use pipeline::{
-    Address, Lock, LockCodec, PipelineError, StageLock, lock_beside, pipeline_file_of, update_source,
-};
+use pipeline::{Address, Lock, LockCodec, PipelineError, StageLock, lock_beside, pipeline_file_of};
 use serde::{Deserialize, Serialize};
 
 use crate::neighbour::Neighbour;
@@ -264,7 +262,7 @@ impl Ledger {
         let os_path = file.to_path(&self.root);
         let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
         let old = disk::read_text_optional(&os_path)?;
-        let text = update_source(file, old.as_deref(), &lock)?;
+        let text = self.codec.update_source(file, old.as_deref(), &lock)?;
         disk::replace(&os_path, text.as_bytes())?;
         let stamp = stamp_of(&os_path);
         self.locks

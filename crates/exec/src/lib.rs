@@ -7,6 +7,7 @@ mod aside;
 mod aside_files;
 mod assess;
 mod attempt;
+mod bring;
 mod budget;
 mod claim;
 mod commit;

@@ -5,9 +5,10 @@ use indexmap::IndexMap;
 
 use crate::dialect::Dialect;
 use crate::error::PipelineError;
+use crate::format::dvc::plain::plain_pointer;
 use crate::format::{dvc, native};
-use crate::lock::Lock;
-use crate::pointer::parse_source;
+use crate::lock::{Lock, StageLock};
+use crate::pointer::{parse_source, update_source};
 use crate::resolve::Pipeline;
 use crate::stage::{Stage, is_pointer};
 
@@ -15,13 +16,15 @@ use crate::stage::{Stage, is_pointer};
 /// stage is declared.
 #[derive(Clone, Debug, Default)]
 pub struct LockCodec {
+    /// The project's root by its absolute path, as far as it is known.
+    root: String,
     /// By pipeline file and name.
     frames: IndexMap<ProjectPath, IndexMap<String, dvc::lock::Frame>>,
 }
 
 impl LockCodec {
-    /// For the locks of these stages.
-    pub fn of<'a>(stages: impl IntoIterator<Item = &'a Stage>) -> Self {
+    /// For the locks of these stages, of the project at `root`.
+    fn of<'a>(root: &str, stages: impl IntoIterator<Item = &'a Stage>) -> Self {
         let mut frames: IndexMap<ProjectPath, IndexMap<String, dvc::lock::Frame>> = IndexMap::new();
         for stage in stages {
             if Dialect::of_file(&stage.address.file) == Dialect::Dvc {
@@ -29,7 +32,7 @@ impl LockCodec {
                 file.insert(stage.address.name.clone(), dvc::lock::Frame::of(stage));
             }
         }
-        LockCodec { frames }
+        LockCodec { root: root.to_owned(), frames }
     }
 
     fn frames(&self, lock: &ProjectPath) -> IndexMap<String, dvc::lock::Frame> {
@@ -42,7 +45,7 @@ impl LockCodec {
     /// When it is none, or a newer version wrote it.
     pub fn parse(&self, file: &ProjectPath, text: &str) -> Result<Lock, PipelineError> {
         if is_pointer(file) {
-            return Ok(parse_source(file, text)?.1);
+            return Ok(parse_source(file, &plain_pointer(&self.root, file, text))?.1);
         }
         match Dialect::of_file(file) {
             Dialect::Native => native::lock::parse_lock(file, text),
@@ -52,6 +55,20 @@ impl LockCodec {
                 fault.hint(Some(hint))
             }),
         }
+    }
+
+    /// The text of a pointer with what `lock` says of its things; `old` is what it held until now. What came from elsewhere
+    /// and is another now is data of one's own from then on.
+    ///
+    /// # Errors
+    /// When the old text is no pointer.
+    pub fn update_source(
+        &self,
+        file: &ProjectPath,
+        old: Option<&str>,
+        lock: &StageLock,
+    ) -> Result<String, PipelineError> {
+        update_source(file, old.map(|old| plain_pointer(&self.root, file, old)).as_deref(), lock)
     }
 
     /// The text of a lock; `old` is what the file held until now. `None` when nothing is left in it.
@@ -71,7 +88,7 @@ impl Pipeline {
 
     /// Reads and writes its locks.
     pub fn lock_codec(&self) -> LockCodec {
-        LockCodec::of(&self.stages)
+        LockCodec::of(&self.root, &self.stages)
     }
 }
 

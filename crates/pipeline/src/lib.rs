@@ -23,6 +23,7 @@ mod lock;
 mod node;
 mod param_path;
 pub mod params;
+mod place;
 mod pointer;
 mod python;
 mod quoting;
@@ -49,6 +50,7 @@ pub use format::dvc::config::{
 pub use format::dvc::datasets::{Dataset, dataset_state};
 pub use format::dvc::merge::{dvc_lock_lines, dvc_lock_stages};
 pub use format::dvc::outs::{Recorded, recorded_outs, run_outs};
+pub use format::dvc::plain::plain_pointer;
 pub use format::dvc::python::{is_equal as is_equal_in_python, text as python_text};
 pub use format::dvc::run_cache::RunEntry;
 pub use format::native::lock::{parse_lock, write_lock};
@@ -60,8 +62,8 @@ pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
 pub use param_path::ParamPath;
 pub use pointer::{
-    Pointer, freeze_pointer, parse_pointer, parse_source, pointed_state, update_pointer, update_source,
-    update_thing, write_pointer,
+    Pointer, freeze_pointer, parse_pointer, parse_source, pointed_state, update_pointer, update_thing,
+    write_pointer,
 };
 pub use resolve::{FileGroup, Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName, SpecialOut, told_digest};

@@ -24,6 +24,7 @@ use crate::format::native::spec::{
 use crate::format::native::top::{self, TopSpec};
 use crate::node::{Node, Source};
 use crate::param_path::ParamPath;
+use crate::place::Place;
 use crate::special::{Glob, SpecialName};
 use crate::stage::{Address, Artifact, Command, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage};
 use crate::template::{Context, Field, FlagStyle, Scope, Step, TemplateError};
@@ -31,7 +32,6 @@ use crate::texts::Texts;
 use crate::yaml::{self, Segment};
 
 use self::deps::files_glob;
-use self::places::Place;
 
 /// What one pipeline file adds to a pipeline.
 #[derive(Debug)]
@@ -384,12 +384,11 @@ impl Loader<'_, '_> {
         }
         let params = self.params(place, &wdir, &spec.params)?;
         let (outs, special_outs) = self.outs(place, &wdir, &spec.outs)?;
-        let mut spelled = BTreeMap::new();
+        let mut spelled: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut plain_of = BTreeMap::new();
         for text in spec_texts(&spec) {
             let (name, plain) = match self.place(&wdir, text) {
                 _ if text.contains("://") => continue,
-                // DVC itself spells an absolute path of the project plainly.
-                Ok(Place::Inside(_)) if text.starts_with('/') => continue,
                 Ok(Place::Inside(path)) => (path.as_str().to_owned(), relative(&wdir, &path)),
                 Ok(Place::Outside(name)) => (name.text.clone(), name.text),
                 Err(_) => match SpecialName::outside(text) {
@@ -397,10 +396,19 @@ impl Loader<'_, '_> {
                     Err(_) => continue,
                 },
             };
-            if plain != *text {
-                spelled.insert(name, text.to_owned());
-            }
+            // DVC itself spells an absolute path of the project plainly.
+            let is_plain = text.starts_with('/') && !plain.starts_with('/');
+            spelled.entry(name.clone()).or_default().push(if is_plain {
+                plain.clone()
+            } else {
+                text.to_owned()
+            });
+            plain_of.insert(name, plain);
         }
+        for texts in spelled.values_mut() {
+            texts.sort();
+        }
+        spelled.retain(|name, texts| texts.len() > 1 || texts.first() != plain_of.get(name));
         let of_params = spec.params.iter().filter_map(|param| match param {
             ParamSpec::File(text, _) => Some(text),
             ParamSpec::Key(_) => None,

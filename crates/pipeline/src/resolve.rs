@@ -16,6 +16,7 @@ use crate::dialect::Dialect;
 use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::format::dvc::datasets::Dataset;
+use crate::format::dvc::plain::plain_pointer;
 use crate::graph::{self, Graph};
 use crate::loader::{Part, load_file};
 use crate::lock::StageLock;
@@ -64,6 +65,8 @@ pub struct Pipeline {
     pub file_groups: Vec<FileGroup>,
     /// The values of the variables that stages declare. Empty until the caller, who alone may look, fills it in.
     pub environment: Environment,
+    /// The project's root by its absolute path, as far as it is known.
+    pub(crate) root: String,
     pub(crate) contents: IndexMap<ProjectPath, Content>,
 }
 
@@ -223,7 +226,7 @@ pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) 
     for file in &pointers {
         // Gone since it was found: then there is no such data.
         let Some(text) = texts.text(file) else { continue };
-        match parse_source(file, text) {
+        match parse_source(file, &plain_pointer(texts.root(), file, text)) {
             // A file of DVC may tell of nothing: there is no such data.
             Ok((stage, _)) if stage.outs.is_empty() => {}
             Ok((stage, _)) => builder.add_source(file, text, stage),
@@ -239,7 +242,7 @@ pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) 
     if !texts.needed.is_empty() {
         return Ok(Loaded::Need(texts.needed));
     }
-    builder.finish(file, &files).map(|pipeline| Loaded::Done(Box::new(pipeline)))
+    builder.finish(texts.root(), file, &files).map(|pipeline| Loaded::Done(Box::new(pipeline)))
 }
 
 fn params_beside(file: &ProjectPath) -> ProjectPath {
@@ -309,8 +312,8 @@ impl Builder {
         for file in named {
             match texts.value(&file) {
                 Ok(Some(read)) => drop(self.param_files.insert(file, read)),
-                // A stage may write it anew. Only of those that read it nothing can be said.
-                Err(_) if file.inside().is_some_and(|file| outs().any(|out| out.concerns(file))) => {}
+                // A stage may write it anew, or it is of somebody else. Only of those that read it nothing can be said.
+                Err(_) if file.inside().is_none_or(|file| outs().any(|out| out.concerns(file))) => {}
                 Ok(None) => {}
                 Err(fault) => faults.push(fault),
             }
@@ -324,7 +327,7 @@ impl Builder {
         }
     }
 
-    fn finish(self, file: &ProjectPath, files: &[ProjectPath]) -> Result<Pipeline, LoadFault> {
+    fn finish(self, root: &str, file: &ProjectPath, files: &[ProjectPath]) -> Result<Pipeline, LoadFault> {
         let mut protected: BTreeSet<ProjectPath> = files.iter().map(params_beside).collect();
         protected.extend(self.read_by_templates.iter().cloned());
         protected.extend(self.param_files.keys().filter_map(ParamPath::inside).cloned());
@@ -364,6 +367,7 @@ impl Builder {
             datasets: self.datasets,
             file_groups: self.file_groups,
             environment: Environment::default(),
+            root: root.to_owned(),
             contents: self.contents,
         })
     }

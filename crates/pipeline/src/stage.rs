@@ -318,9 +318,9 @@ pub struct Stage {
     pub outs: Vec<Out>,
     /// What it writes outside the project; sorted by name, each once.
     pub special_outs: Vec<SpecialOut>,
-    /// Of paths that the pipeline file spells in another way than they are seen from `wdir`, how it does; by path, or by
-    /// the name of a special dep.
-    pub spelled: BTreeMap<String, String>,
+    /// Of paths that the pipeline file spells in another way than they are seen from `wdir`, or more than once, how it does;
+    /// by path, or by the name of a special dep. Sorted, and never empty.
+    pub spelled: BTreeMap<String, Vec<String>>,
     /// Of parameter files outside the project, how the pipeline file spells each, by its name.
     pub spelled_params: BTreeMap<String, String>,
     /// Of parameter files that the pipeline file spells in another way than they are seen from `wdir`, which they are.

@@ -7,6 +7,7 @@ use pipeline::{Lock, Pipeline, parse_source};
 
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
+use crate::reading::pointer_text;
 use crate::ui::Printer;
 
 /// How many are named.
@@ -45,7 +46,7 @@ pub fn absent(old: &Project, pipeline: &Pipeline, printer: Printer) -> CliResult
     let theirs = old.workspace(printer)?;
     let mut absent = Vec::new();
     for file in &pipeline.pointers {
-        let text = disk::read_text_optional(&file.to_path(&old.root))?.unwrap_or_default();
+        let text = pointer_text(old, file)?;
         let (stage, lock) = parse_source(file, &text)?;
         for out in &stage.outs {
             let is_there = out.path.to_path(&old.root).exists();

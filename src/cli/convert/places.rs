@@ -29,7 +29,7 @@ pub fn check(pipeline: &Pipeline) -> CliResult {
         }
         match stage.special.iter().find(|dep| is_relative(stage, &dep.name.text)) {
             Some(dep) => {
-                let spelled = stage.spelled.get(&dep.name.text).unwrap_or(&dep.name.text);
+                let spelled = stage.spelled.get(&dep.name.text).map_or(&dep.name.text, |texts| &texts[0]);
                 refusal(
                     "reads",
                     spelled,
@@ -44,7 +44,12 @@ pub fn check(pipeline: &Pipeline) -> CliResult {
 /// Whether the pipeline file names what lies outside by a relative path.
 fn is_relative(stage: &Stage, name: &str) -> bool {
     name.starts_with('/')
-        && stage.spelled.get(name).is_some_and(|text| !text.starts_with('/') && !text.contains("://"))
+        && stage
+            .spelled
+            .get(name)
+            .into_iter()
+            .flatten()
+            .any(|text| !text.starts_with('/') && !text.contains("://"))
 }
 
 /// Refuses files of the project by absolute paths, which a project of pipe takes for others.

@@ -91,7 +91,7 @@ impl View<'_> {
 
     /// What lies outside the project is told as the stage names it.
     fn special(&self, name: &SpecialName) -> String {
-        self.stage.spelled.get(&name.text).unwrap_or(&name.text).clone()
+        self.stage.spelled.get(&name.text).map_or(&name.text, |texts| &texts[0]).clone()
     }
 
     fn params_file(&self, file: &ParamPath) -> String {

@@ -4,9 +4,9 @@ use base::{PathError, ProjectPath};
 use glob::Pattern;
 
 use super::Loader;
-use super::places::Place;
 use crate::error::PipelineError;
 use crate::format::native::spec::{BodyPlace, DepSpec};
+use crate::place::Place;
 use crate::special::{Glob, Special, SpecialKind, SpecialName};
 use crate::yaml::Segment;
 

@@ -2,10 +2,10 @@
 
 use base::ProjectPath;
 
-use super::places::Place;
 use super::{Loader, deps};
 use crate::error::PipelineError;
 use crate::format::native::spec::{BodyPlace, OutSpec};
+use crate::place::Place;
 use crate::special::{SpecialKind, SpecialName, SpecialOut};
 use crate::stage::Out;
 use crate::yaml::Segment;

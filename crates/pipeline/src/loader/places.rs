@@ -6,39 +6,16 @@ use super::Loader;
 use crate::error::PipelineError;
 use crate::format::native::spec::BodyPlace;
 use crate::param_path::ParamPath;
+use crate::place::{self, Place};
 use crate::special::SpecialName;
 use crate::yaml::Segment;
 
-/// What a path means.
-pub(super) enum Place {
-    /// A path of the project.
-    Inside(ProjectPath),
-    /// A file or folder outside it.
-    Outside(SpecialName),
-}
-
 impl Loader<'_, '_> {
-    /// Where `text` leads, seen from the folder `base`. `.` and `..` are resolved by their spelling, as DVC does, which
-    /// knows the project by its path without symlinks alone.
+    /// Where `text` leads, seen from the folder `base`.
     pub(super) fn place(&self, base: &ProjectPath, text: &str) -> Result<Place, PathError> {
-        let inside = ProjectPath::resolve(base, text);
-        let root = self.texts.root();
-        let (Err(fault @ (PathError::Absolute(_) | PathError::Outside(_))), true) =
-            (&inside, self.dialect.names_any_place() && root.starts_with('/'))
-        else {
-            return inside.map(Place::Inside);
-        };
-        let whole = match text.starts_with('/') {
-            true => text.to_owned(),
-            false => format!("{root}/{}/{text}", base.as_str()),
-        };
-        // All paths are below the root of the file system.
-        let below = |path: &str| ProjectPath::resolve(&ProjectPath::root(), path.trim_start_matches('/'));
-        let (whole, root) = (below(&whole)?, below(root)?);
-        match whole.parts().count() > root.parts().count() && root.contains(&whole) {
-            true => below(&whole.relative_to(&root)).map(Place::Inside),
-            false if root == whole => Err(fault.clone()),
-            false => SpecialName::outside(&format!("/{}", whole.as_str())).map(Place::Outside),
+        match self.dialect.names_any_place() {
+            true => place::place(self.texts.root(), base, text),
+            false => ProjectPath::resolve(base, text).map(Place::Inside),
         }
     }
 

@@ -32,8 +32,8 @@ const UNTAGGED: &str = "last-modified ";
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     wdir: ProjectPath,
-    /// By path or name, the text in the pipeline file, where that is another than the plain one.
-    spelled: BTreeMap<String, String>,
+    /// By path or name, the texts in the pipeline file, where they are not the plain one alone.
+    spelled: BTreeMap<String, Vec<String>>,
     /// The same of params files outside the project, by their names.
     spelled_params: BTreeMap<String, String>,
 }
@@ -46,7 +46,9 @@ impl Frame {
 
     /// What a text in the lock names; `None` for what no declared path can be.
     fn name(&self, text: &str) -> Option<Name> {
-        if let Some((name, _)) = self.spelled.iter().find(|(_, spelled)| *spelled == text) {
+        if let Some((name, _)) =
+            self.spelled.iter().find(|(_, texts)| texts.iter().any(|known| known == text))
+        {
             return Name::of(name);
         }
         if text.starts_with('/') {
@@ -63,8 +65,16 @@ impl Frame {
         ProjectPath::resolve(&self.wdir, text).ok().filter(|path| !path.is_reserved())
     }
 
-    fn text(&self, path: &ProjectPath) -> String {
-        self.spelled.get(path.as_str()).cloned().unwrap_or_else(|| relative(&self.wdir, path))
+    /// How the pipeline file spells a path: DVC records it once for each of them.
+    fn texts(&self, path: &ProjectPath) -> Vec<String> {
+        self.spelled.get(path.as_str()).cloned().unwrap_or_else(|| vec![relative(&self.wdir, path)])
+    }
+
+    fn texts_of(&self, name: &Name) -> Vec<String> {
+        match name {
+            Name::Path(path) => self.texts(path),
+            Name::Special(name) => self.special_texts(name),
+        }
     }
 
     /// What a text in the place of a params file names.
@@ -81,16 +91,17 @@ impl Frame {
 
     fn param_text(&self, file: &ParamPath) -> String {
         match file {
-            ParamPath::Inside(path) => self.text(path),
+            ParamPath::Inside(path) => relative(&self.wdir, path),
             ParamPath::Outside(name) => self.spelled_params.get(&name.text).unwrap_or(&name.text).clone(),
         }
     }
 
-    fn special_text(&self, name: &SpecialName) -> String {
-        self.spelled.get(&name.text).cloned().unwrap_or_else(|| name.text.clone())
+    fn special_texts(&self, name: &SpecialName) -> Vec<String> {
+        self.spelled.get(&name.text).cloned().unwrap_or_else(|| vec![name.text.clone()])
     }
 }
 
+#[derive(PartialEq)]
 enum Name {
     Path(ProjectPath),
     Special(SpecialName),
@@ -215,7 +226,9 @@ fn read_entries(
     told: &mut Vec<(SpecialName, String)>,
 ) -> Result<Vec<(Name, FileState)>, PipelineError> {
     let Some(list) = stage.get(key) else { return Ok(Vec::new()) };
-    let mut entries = Vec::new();
+    let mut entries: Vec<(Name, FileState)> = Vec::new();
+    // By their texts: DVC finds nothing of what is declared by another one.
+    let mut recorded: BTreeMap<String, Digest> = BTreeMap::new();
     for item in list.items()? {
         let path = item.get("path").ok_or_else(|| item.fault("the entry has no `path`"))?;
         // What is no digest is a fault, also where it names nothing.
@@ -242,13 +255,17 @@ fn read_entries(
             _ => content.filter(|_| is_md5(&item)),
         };
         let Some(state) = state else { continue };
-        if let Name::Path(path) = &name
+        if let Name::Path(named) = &name
             && is_unix_text(&item)
         {
-            unix_text.insert(path.clone());
+            unix_text.insert(named.clone());
         }
+        recorded.insert(path.string()?.to_owned(), state.digest);
         entries.push((name, state));
     }
+    entries.retain(|(name, state)| {
+        frame.texts_of(name).iter().all(|text| recorded.get(text) == Some(&state.digest))
+    });
     Ok(entries)
 }
 
@@ -351,7 +368,11 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
         Command::None => Value::Null,
     };
     map.insert("cmd".to_owned(), command);
-    let deps = stage.deps.iter().map(|(path, state)| (frame.text(path), *state, None));
+    let spelled = |path, state: &FileState| {
+        let state = *state;
+        frame.texts(path).into_iter().map(move |text| (text, state, None))
+    };
+    let deps = stage.deps.iter().flat_map(|(path, state)| spelled(path, state));
     let tag = |name: &SpecialName| {
         let (_, told) = stage.told.iter().find(|(known, _)| known == name)?;
         Some(match name.kind {
@@ -359,10 +380,13 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
             _ => ("checksum", Value::from(told.strip_prefix(TAGGED).unwrap_or(told))),
         })
     };
-    let special = stage.special.iter().map(|(name, state)| (frame.special_text(name), *state, tag(name)));
-    let outs = stage.outs.iter().map(|(path, state)| (frame.text(path), *state, None));
-    let outside = stage.special_outs.iter();
-    let outside = outside.map(|(name, state)| (frame.special_text(name), *state, None));
+    let special = stage.special.iter().flat_map(|(name, state)| {
+        frame.special_texts(name).into_iter().map(move |text| (text, *state, tag(name)))
+    });
+    let outs = stage.outs.iter().flat_map(|(path, state)| spelled(path, state));
+    let outside = stage.special_outs.iter().flat_map(|(name, state)| {
+        frame.special_texts(name).into_iter().map(move |text| (text, *state, None))
+    });
     for (key, entries) in
         [("deps", deps.chain(special).collect::<Vec<_>>()), ("outs", outs.chain(outside).collect())]
     {
@@ -473,7 +497,7 @@ datasets:
     }
 
     fn frames() -> IndexMap<String, Frame> {
-        let spelled = [("w/train.py".to_owned(), "./train.py".to_owned())].into();
+        let spelled = [("w/train.py".to_owned(), vec!["./train.py".to_owned()])].into();
         [("train".to_owned(), Frame { wdir: path("w"), spelled, spelled_params: BTreeMap::new() })]
             .into_iter()
             .collect()

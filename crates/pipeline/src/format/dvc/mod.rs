@@ -9,6 +9,7 @@ pub(crate) mod lock;
 pub(crate) mod merge;
 pub(crate) mod outs;
 pub(crate) mod paths;
+pub(crate) mod plain;
 pub(crate) mod pointer;
 pub(crate) mod python;
 pub(crate) mod rules;

@@ -285,13 +285,14 @@ fn update_outs(
     Ok(emit(&Value::Map(top)))
 }
 
+/// A word as it stands in a map of one, with its quotes.
+pub(super) fn spelled(value: &str) -> Option<String> {
+    let map = Value::Map(IndexMap::from([("k".to_owned(), Value::from(value))]));
+    emit(&map).strip_prefix("k: ").map(|text| text.trim_end().to_owned())
+}
+
 fn change(text: &str, changes: &[Change<'_>], desc: Option<&str>) -> Option<String> {
     let mut text = text.to_owned();
-    // A word as it stands in a map of one, with its quotes.
-    let spelled = |value: &str| {
-        let map = Value::Map(IndexMap::from([("k".to_owned(), Value::from(value))]));
-        emit(&map).strip_prefix("k: ").map(|text| text.trim_end().to_owned())
-    };
     if let Some(desc) = desc {
         text = set_scalar(&text, &[Segment::Key("desc")], Some(&spelled(desc)?), Some("outs"))?;
     }
