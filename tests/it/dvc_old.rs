@@ -212,3 +212,32 @@ fn a_digest_by_another_rule_is_none() {
     }
     assert_eq!(stale(&sandbox), Default::default());
 }
+
+#[test]
+fn a_pull_brings_what_only_the_part_of_another_version_has() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("one", "a\n");
+    sandbox.write("d/x", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "one", "d"]);
+    let store = sandbox.path("../store").display().to_string();
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "r", &store]);
+    dvc.ok(&sandbox, &["push", "-q"]);
+    let to_the_old_part = || {
+        for folder in std::fs::read_dir(sandbox.path(".dvc/cache/files/md5")).unwrap().flatten() {
+            let old = sandbox.path(".dvc/cache").join(folder.file_name());
+            std::fs::rename(folder.path(), old).unwrap();
+        }
+    };
+    to_the_old_part();
+    assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
+    assert_eq!(stale(&sandbox).len(), 2);
+    pipe(&sandbox, &["pull"]).code(0);
+    assert_eq!((stale(&sandbox), dvc.stale(&sandbox)), Default::default());
+    // Where the remote lacks it too, what is here does.
+    for gone in ["../store/files", "one", ".dvc/cache/files"] {
+        sandbox.remove(gone);
+    }
+    pipe(&sandbox, &["pull"]).code(0);
+    assert_eq!(sandbox.read("one"), "a\n");
+}

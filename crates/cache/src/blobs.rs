@@ -183,6 +183,11 @@ impl Blobs {
         true
     }
 
+    /// Whether an older version has left something here.
+    pub(crate) fn has_old_part(&self) -> bool {
+        self.layout.has_old_part(&self.root)
+    }
+
     /// Whether a content is there whole, and what is recorded of it today is found where it lies.
     pub fn can_restore(&self, state: &FileState) -> bool {
         self.has_all(state) && self.is_in_its_part(state, false)
@@ -191,7 +196,7 @@ impl Blobs {
     /// Whether a content, which is there whole, lies where the version of DVC looks that recorded it: DVC 3 and those before
     /// it have a part of the cache each, and pass over the other's.
     pub fn is_in_its_part(&self, state: &FileState, is_old: bool) -> bool {
-        if !self.layout.has_old_part(&self.root) {
+        if !self.has_old_part() {
             return !is_old;
         }
         let is_there =

@@ -16,7 +16,7 @@ use crate::gc::Tally;
 use crate::graph::Place;
 use crate::remote::RemoteError;
 use crate::seal::seal;
-use crate::transfer::{ATTEMPTS, Item, Report, Root, Transfer, TransferError, lock, path_here};
+use crate::transfer::{ATTEMPTS, Item, Report, Root, Transfer, TransferError, lock, path_here, place_here};
 use crate::unix_text::NamedHasher;
 
 /// What became of one object.
@@ -61,7 +61,7 @@ impl Transfer<'_> {
             let mut is_damaged = false;
             match self.blobs.tree(&item.state.digest) {
                 Ok(tree) => {
-                    match path_here(self.blobs, &item.name()).exists() {
+                    match place_here(self.blobs, &item.name()).exists() {
                         true => lock(&report).present.add(0),
                         false => drop(lock(&described).insert(item.name())),
                     }
@@ -91,11 +91,17 @@ impl Transfer<'_> {
             }
         })?;
         let files: Vec<Place> = graph.files().collect();
+        let has_old_part = self.blobs.has_old_part();
         // Hashes only those that have no seal.
         let lacking = Mutex::new(Vec::new());
         self.each(&files, |place| {
             let state = graph.state(*place);
             let sound = self.blobs.is_sound(&state.digest)?;
+            let is_elsewhere = || has_old_part && !place_here(self.blobs, &graph.name(*place)).exists();
+            if sound == Some(true) && is_elsewhere() {
+                lock(&lacking).push((*place, false));
+                return Ok(());
+            }
             match sound {
                 Some(true) => lock(&report).present.add(state.size),
                 Some(false) => lock(&report).damaged.push(graph.item(*place)),
@@ -116,7 +122,13 @@ impl Transfer<'_> {
         self.meter.expect(Tally { count: lacking.len(), bytes });
         self.each(&lacking, |(place, is_damaged)| {
             let item = graph.item(*place);
-            self.settle(&item, self.bring(&item, *is_damaged)?, &report);
+            match self.bring(&item, *is_damaged)? {
+                // The part of the cache that belongs to another version has it.
+                Arrival::Missing if path_here(self.blobs, &item.name()).exists() => {
+                    lock(&report).present.add(item.state.size);
+                }
+                arrival => self.settle(&item, arrival, &report),
+            }
             Ok(())
         })?;
         let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -197,7 +209,7 @@ impl Transfer<'_> {
         let digest = item.state.digest;
         let key = self.key(&item.name());
         let keeps = !item.state.is_folder() && item.state.size >= self.resumed;
-        let mut partial = Partial::open(&path_here(self.blobs, &item.name()), keeps)?;
+        let mut partial = Partial::open(&place_here(self.blobs, &item.name()), keeps)?;
         let mut whole_attempts = 0;
         for attempt in 1.. {
             let Appended { start, length, found, result } = self.append(item, &key, &mut partial)?;

@@ -674,6 +674,11 @@ fn size_here(blobs: &Blobs, name: &Name) -> Option<u64> {
     fs::metadata(path_here(blobs, name)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
+/// Where a file or a folder's manifest is put in the cache: where the version looks that recorded it.
+pub(crate) fn place_here(blobs: &Blobs, name: &Name) -> PathBuf {
+    blobs.root().join(blobs.layout().key(&name.digest, name.is_folder, name.is_old))
+}
+
 /// Where the cache has a file or a folder's manifest.
 pub(crate) fn path_here(blobs: &Blobs, name: &Name) -> PathBuf {
     match (name.is_old, name.is_folder) {
