@@ -63,7 +63,7 @@ enum Untracked {
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     project.expect()?;
-    let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
+    let pipeline = project.pipeline_if_any_told(printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let blobs = &workspace.blobs;

@@ -118,7 +118,7 @@ fn files(
     let workspace = project.workspace(printer)?;
     let (whole, single) = match revision {
         Revision::Workspace => {
-            let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
+            let pipeline = project.pipeline_if_any_told(printer)?;
             let mut recorded =
                 recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Ignored)?;
             // What lies there counts also where its stage has no record, or none any more.
