@@ -1,5 +1,6 @@
 //! Projects of DVC as their commits have them, beside the real one: what belongs to them, and what cannot be read.
 
+use serde_json::json;
 
 use crate::dvc_json::same;
 use crate::dvc_tool::{Dvc, pipe, project};
@@ -33,4 +34,62 @@ fn a_conflicted_pointer_is_no_deleted_data() {
         let said = said.tells(&["`git checkout --ours"]);
         assert_eq!(said.stdout, "", "{command:?}");
     }
+}
+
+#[test]
+fn projects_in_a_project_are_none_of_its_data_in_commits_either() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("own", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "own"]);
+    sandbox.write("ml/s", "2\n");
+    let folder = sandbox.path("ml");
+    for arguments in [&["init", "-q", "--subdir"][..], &["add", "-q", "s"]] {
+        let (code, _, talk) = dvc.call_in(&folder, arguments);
+        assert_eq!(code, 0, "{arguments:?}: {talk}");
+    }
+    sandbox.write("ml/m.json", "{\"a\": 1}");
+    sandbox.write("ml/params.yaml", "p: 1\n");
+    sandbox.write("ml/dvc.yaml", "metrics: [m.json]\nparams: [params.yaml]\n");
+    sandbox.commit("one in another");
+    sandbox.write("ml/m.json", "{\"a\": 2}");
+    sandbox.write("ml/params.yaml", "p: 2\n");
+    let nothing = |dvc: &mut Dvc| {
+        for command in ["data status", "diff", "metrics diff", "metrics show -a", "params diff"] {
+            let told = same(dvc, &sandbox, ".", command);
+            assert!(!told.to_string().contains("ml/"), "{command}: {told}");
+        }
+        let told = pipe(&sandbox, &["list", ".", "--rev", "HEAD"]).code(0).stdout;
+        assert_eq!(told, "own\n");
+    };
+    nothing(&mut dvc);
+    // What is wrong there is no fault of the project around it.
+    sandbox.write("ml/dvc.yaml", "stages: [\n");
+    sandbox.commit("broken inside");
+    nothing(&mut dvc);
+}
+
+#[test]
+fn nor_are_projects_of_pipe_in_one_of_pipe() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init"]);
+    sandbox.write("own", "1\n");
+    sandbox.ok(["add", "own"]);
+    sandbox.write("ml/s", "2\n");
+    sandbox.write("dvc/s.dvc", "outs:\n- path: s\n  md5: 26ab0db90d72e28ad0ba1e22ee510510\n  size: 2\n");
+    sandbox.write("dvc/dvc.yaml", "stages: [\n");
+    sandbox.write("dvc/.dvc/config", "");
+    sandbox.ok(["--cd", "ml", "init"]);
+    sandbox.ok(["--cd", "ml", "add", "s"]);
+    sandbox.commit("one in another");
+    let nothing = || {
+        assert_eq!(sandbox.ok(["data", "status"]).stdout, "No changes.\n");
+        assert_eq!(sandbox.ok(["diff"]).stdout, "Nothing differs.\n");
+        assert_eq!(sandbox.ok(["list", ".", "--rev", "HEAD"]).stdout, "own\n");
+        assert_eq!(sandbox.json(["params", "diff", "--json"]), json!({}));
+    };
+    nothing();
+    sandbox.write("ml/pipeline.yaml", "stages: [\n");
+    sandbox.commit("broken inside");
+    nothing();
 }
