@@ -22,6 +22,7 @@ use crate::recorder::tags;
 use crate::settings::Settings;
 use crate::ui::Printer;
 
+pub use params::Which;
 pub use plots::PlotFile;
 
 /// What a revision argument names.

@@ -10,7 +10,7 @@ use crate::as_dvc;
 use crate::cli::{FormatArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
-use crate::revision::{Readable, Revision};
+use crate::revision::{Readable, Revision, Which};
 use crate::ui::Printer;
 
 /// Compare parameters
@@ -77,6 +77,12 @@ impl SidesArgs {
         Ok(Some((old, new)))
     }
 
+    /// The files whose values alone are compared.
+    fn targets(&self, project: &Project) -> CliResult<Vec<ProjectPath>> {
+        let targets = self.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
+        Ok(targets.collect::<Result<_, _>>()?)
+    }
+
     /// Shows what differs between the params or the `metrics` of two states, as far as they are asked for and could be read; tells also what is wrong with
     /// the rest.
     ///
@@ -91,8 +97,8 @@ impl SidesArgs {
         printer: Printer,
     ) -> CliResult {
         let mut wanted = BTreeSet::new();
-        for target in &self.targets {
-            let file = ProjectPath::resolve(&project.base, target)?.spelled().to_owned();
+        for (target, file) in self.targets.iter().zip(self.targets(project)?) {
+            let file = file.spelled().to_owned();
             if !old.tells_of(&file) && !new.tells_of(&file) {
                 return Err(CliError::message(format!("neither state has values in a file `{target}`"))
                     .hint("without `--targets`, the values of all files are compared"));
@@ -152,6 +158,12 @@ pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
     let Some((old, new)) = args.sides.revisions(&project, printer)? else { return Ok(()) };
     // A run recorded only what stages depend on: more would look added or removed.
     let declared = args.deps || [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
-    let (before, after) = (old.params(&project, declared)?, new.params(&project, declared)?);
+    let targets = args.sides.targets(&project)?;
+    let which = match (declared, targets.as_slice()) {
+        (true, _) => Which::Declared,
+        (false, []) => Which::Told,
+        (false, targets) => Which::Of(targets),
+    };
+    let (before, after) = (old.params(&project, which)?, new.params(&project, which)?);
     args.sides.show(&project, (&old, &new), (before, after), false, printer)
 }

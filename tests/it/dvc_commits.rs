@@ -93,3 +93,61 @@ fn nor_are_projects_of_pipe_in_one_of_pipe() {
     sandbox.commit("broken inside");
     nothing();
 }
+
+/// What `vars` files give counts as far as a stage uses it, and of params files what stages name.
+#[test]
+fn params_that_nobody_uses_are_not_compared() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(
+        "dvc.yaml",
+        "vars: [m.yaml, {inline: 5}, 'k.yaml:used']\nstages:\n  s:\n    cmd: echo ${a} ${inline} ${l[-1]} ${used.x}\n    \
+         params: [n.yaml: [models.a, 'q*', l.1, '**.deep', none]]\n  f:\n    foreach: ${models}\n    do: {cmd: 'echo ${item.lr} \
+         ${key}'}\n  g:\n    foreach: ['${b}', 7]\n    do: {cmd: 'echo ${item}'}\n  x:\n    matrix: {p: '${l}', q: [1, \
+         '${c}'], r: [{s: 1}]}\n    cmd: echo ${item.p} ${item.q} ${item.r.s}\n  w:\n    cmd: echo ${models.z}\n    \
+         vars: [own.yaml, {mine: 1}]\n    desc: ${d} ${mine}\n",
+    );
+    sandbox.write("sub/dvc.yaml", "stages:\n  s: {cmd: 'echo ${p}'}\n");
+    let write = |value: u8| {
+        let v = value;
+        sandbox.write(
+            "m.yaml",
+            format!("{{a: {v}, b: {v}, c: {v}, u: {v}, l: [1, {v}], models: {{z: {{lr: {v}, un: {v}}}}}}}"),
+        );
+        sandbox.write(
+            "n.yaml",
+            format!("{{models: {{a: {v}, b: {v}}}, q1: {v}, q2: {{x: {v}}}, l: [1, {v}, {v}], w: {{v: {{deep: {v}, not: {v}}}}}}}"),
+        );
+        sandbox.write("k.yaml", format!("{{used: {{x: {v}, y: {v}}}, zz: {v}}}"));
+        sandbox.write("own.yaml", format!("{{d: {v}, e: {v}}}"));
+        sandbox.write("sub/params.yaml", format!("{{p: {v}, q: {v}}}"));
+    };
+    write(10);
+    sandbox.commit("ten");
+    write(20);
+    for folder in [".", "sub"] {
+        for command in [
+            "params diff",
+            "params diff --deps",
+            "params diff --all",
+            "params diff HEAD",
+            "params diff --targets m.yaml",
+        ] {
+            if folder == "." || !command.contains("targets") {
+                same(&mut dvc, &sandbox, folder, command);
+            }
+        }
+    }
+    let told = same(&mut dvc, &sandbox, ".", "params diff");
+    let keys = |file: &str| -> Vec<&str> {
+        told[file].as_object().expect("a map").keys().map(String::as_str).collect()
+    };
+    assert_eq!(keys("m.yaml"), ["a", "b", "c", "l.1", "models.z.lr"]);
+    assert_eq!(keys("n.yaml"), ["l", "models.a", "q1", "q2.x", "w.v.deep"]);
+    // A params file that a stage names is told by what stages name alone, also where templates use more.
+    sandbox.edit("dvc.yaml", "params: [n.yaml:", "params: [m.yaml: [models.z.un], n.yaml:");
+    same(&mut dvc, &sandbox, ".", "params diff");
+    sandbox.commit("twenty");
+    sandbox.edit("m.yaml", "u: 20", "u: 30");
+    assert_eq!(same(&mut dvc, &sandbox, ".", "params diff"), json!({}));
+}
