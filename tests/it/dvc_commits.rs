@@ -151,3 +151,28 @@ fn params_that_nobody_uses_are_not_compared() {
     sandbox.edit("m.yaml", "u: 20", "u: 30");
     assert_eq!(same(&mut dvc, &sandbox, ".", "params diff"), json!({}));
 }
+
+#[test]
+fn params_are_compared_where_there_is_no_pipeline() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("params.yaml", "y: 1\n");
+    sandbox.write("other.yaml", "z: 1\n");
+    sandbox.commit("params alone");
+    sandbox.write("params.yaml", "y: 2\n");
+    sandbox.write("other.yaml", "z: 2\n");
+    let mut compared = || {
+        let told = same(&mut dvc, &sandbox, ".", "params diff");
+        assert_eq!(told["params.yaml"]["y"]["new"], 2);
+        same(&mut dvc, &sandbox, ".", "params diff --deps");
+        same(&mut dvc, &sandbox, ".", "params diff --targets other.yaml");
+        let told = pipe(&sandbox, &["params", "diff"]).code(0).stdout;
+        assert!(told.contains("params.yaml"), "{told}");
+    };
+    compared();
+    sandbox.write("data", "1\n");
+    pipe(&sandbox, &["add", "data"]).code(0);
+    compared();
+    sandbox.write("sub/dvc.yaml", "stages:\n  s: {cmd: 'true'}\n");
+    compared();
+}
