@@ -47,6 +47,8 @@ pub struct Readable {
     pub absent: Vec<ProjectPath>,
     /// The others.
     pub faults: Vec<(ProjectPath, CliError)>,
+    /// Why nothing of the state can be told.
+    pub whole: Option<CliError>,
 }
 
 impl Readable {

@@ -6,7 +6,7 @@ use pipeline::{PipelineError, is_equal_in_python, python_text};
 use report::{DiffSide, json_value};
 use serde_json::{Map, Value as Json, json};
 
-use super::seen_from;
+use super::{seen_from, state_error};
 use crate::error::with_causes;
 use crate::revision::Readable;
 
@@ -78,6 +78,9 @@ fn delta(old: &Value, new: &Value) -> Option<Json> {
 /// `{"data": {FILE: {"data": …} | {"error": {"type": …, "msg": …}}}}`: the metrics of one state. Numbers, texts and truths
 /// count.
 pub fn metrics(state: &Readable, base: &ProjectPath) -> Json {
+    if let Some(fault) = &state.whole {
+        return state_error(fault);
+    }
     let mut files = Map::new();
     for (name, value) in &state.values {
         let data = metric(value).filter(|data| !matches!(data, Json::String(text) if text.is_empty()));

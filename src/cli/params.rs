@@ -99,7 +99,8 @@ impl SidesArgs {
         let mut wanted = BTreeSet::new();
         for (target, file) in self.targets.iter().zip(self.targets(project)?) {
             let file = file.spelled().to_owned();
-            if !old.tells_of(&file) && !new.tells_of(&file) {
+            let is_all_read = old.whole.is_none() && new.whole.is_none();
+            if is_all_read && !old.tells_of(&file) && !new.tells_of(&file) {
                 return Err(CliError::message(format!("neither state has values in a file `{target}`"))
                     .hint("without `--targets`, the values of all files are compared"));
             }
@@ -109,10 +110,12 @@ impl SidesArgs {
             old.retain(&wanted);
             new.retain(&wanted);
         }
+        let whole = [&mut old, &mut new].map(|side| side.whole.take()).into_iter().flatten();
         if self.format.json && as_dvc::is_asked(project) {
             let which = as_dvc::Which { all: self.all, metrics };
             let all = as_dvc::diff(&old.side, &new.side, which, &project.base);
             printer.data_line(serde_json::to_string_pretty(&all)?);
+            as_dvc::tell(whole, printer);
             as_dvc::tell(old.faults.into_iter().chain(new.faults).map(|(_, fault)| fault), printer);
             return Ok(());
         }
@@ -120,7 +123,8 @@ impl SidesArgs {
             old.seen_from(&project.base);
             new.seen_from(&project.base);
         }
-        let (diff, faults) = old.diff(new);
+        let (diff, mut faults) = old.diff(new);
+        faults.splice(0..0, whole);
         self.print(revisions, &diff, faults, printer)
     }
 
@@ -164,6 +168,9 @@ pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
         (false, []) => Which::Told,
         (false, targets) => Which::Of(targets),
     };
-    let (before, after) = (old.params(&project, which)?, new.params(&project, which)?);
+    let (before, after) = (
+        as_dvc::or_nothing(&project, old.params(&project, which))?,
+        as_dvc::or_nothing(&project, new.params(&project, which))?,
+    );
     args.sides.show(&project, (&old, &new), (before, after), false, printer)
 }

@@ -176,3 +176,31 @@ fn params_are_compared_where_there_is_no_pipeline() {
     sandbox.write("sub/dvc.yaml", "stages:\n  s: {cmd: 'true'}\n");
     compared();
 }
+
+#[test]
+fn a_pipeline_that_cannot_be_read_hides_no_other_state() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("params.yaml", "a: 1\n");
+    sandbox.write("m.json", "{\"m\": 1}");
+    let good = "metrics: [m.json]\n";
+    for broken in ["stages: [\n", "stages: 5\n", "stages:\n  s: {cmd: 'echo ${gone}'}\n"] {
+        sandbox.write("dvc.yaml", format!("{good}{broken}"));
+        sandbox.commit("broken");
+        sandbox.write("dvc.yaml", good);
+        for command in ["params diff", "metrics diff", "metrics show -a"] {
+            let told = same(&mut dvc, &sandbox, ".", command);
+            assert_ne!(told, json!({}), "{command}");
+            let arguments: Vec<&str> = command.split(' ').chain(["--json"]).collect();
+            pipe(&sandbox, &arguments).code(0).tells(&["dvc.yaml:"]);
+        }
+        let said = pipe(&sandbox, &["metrics", "diff"]).code(2).tells(&["dvc.yaml:"]);
+        assert!(said.stdout.contains("m.json"), "{}", said.stdout);
+        sandbox.commit("good");
+        sandbox.write("dvc.yaml", format!("{good}{broken}"));
+        for command in ["params diff", "metrics diff", "metrics show"] {
+            same(&mut dvc, &sandbox, ".", command);
+        }
+        pipe(&sandbox, &["metrics", "show", "--json"]).code(0).tells(&["dvc.yaml:"]);
+    }
+}
