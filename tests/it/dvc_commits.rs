@@ -204,3 +204,22 @@ fn a_pipeline_that_cannot_be_read_hides_no_other_state() {
         pipe(&sandbox, &["metrics", "show", "--json"]).code(0).tells(&["dvc.yaml:"]);
     }
 }
+
+#[test]
+fn outs_without_a_record_are_added_and_not_committed() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox
+        .write("dvc.yaml", "stages:\n  s:\n    cmd: echo 1 >o; mkdir -p f; echo 1 >f/x\n    outs: [o, f]\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.commit("one");
+    sandbox.edit("dvc.yaml", "  s:", "  t:");
+    for command in ["data status", "data status --granular", "data status --unchanged", "diff"] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    let told = same(&mut dvc, &sandbox, ".", "data status");
+    assert_eq!(told["uncommitted"]["added"], json!(["f/", "o"]));
+    sandbox.remove("o");
+    let told = same(&mut dvc, &sandbox, ".", "data status");
+    assert_eq!(told["uncommitted"]["added"], json!(["f/"]));
+}
