@@ -223,3 +223,17 @@ fn outs_without_a_record_are_added_and_not_committed() {
     let told = same(&mut dvc, &sandbox, ".", "data status");
     assert_eq!(told["uncommitted"]["added"], json!(["f/"]));
 }
+
+#[test]
+fn nothing_is_committed_where_dvc_is_to_ask_no_git() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    dvc.ok(&sandbox, &["config", "core.no_scm", "true"]);
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: echo 1 >o\n    outs: [o]\n");
+    sandbox.commit("no lock");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!(same(&mut dvc, &sandbox, ".", "data status"), json!({}));
+    sandbox.write("o", "2\n");
+    same(&mut dvc, &sandbox, ".", "data status");
+    same(&mut dvc, &sandbox, ".", "data status --unchanged");
+}

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::as_dvc;
 use crate::cli::push::end;
 use crate::cli::sharing::{ShareArgs, roots_of, tell_unread, wishes};
+use crate::dvc_config;
 use crate::error::{CliError, CliResult, ErrorKind, with_causes};
 use crate::interrupt::Interrupt;
 use crate::moved::Moved;
@@ -73,7 +74,10 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         looked_at.extend(recorded::unrecorded(&pipeline, &now));
     }
     let (found, mut unreadable) = recorded::in_place(&workspace, &pipeline, &looked_at, args.granular);
+    let is_without_git = project.dialect == Dialect::Dvc && dvc_config::is_without_git(&project.root);
     let head = match project.git().map_or(Ok(None), |git| git.known_head())? {
+        // Nothing is committed, and nothing else than what is recorded is expected.
+        _ if is_without_git => now.clone(),
         Some(commit) if recorded::is_before_conversion(&project, &commit)? => {
             printer.warn("the last commit is from before `pipe convert`: what changed since cannot be told until git has what it wrote");
             now.clone()
