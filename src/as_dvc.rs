@@ -5,8 +5,9 @@
 
 mod values;
 
-use base::{FileState, ProjectPath};
+use base::{FileState, ProjectPath, Value};
 use pipeline::{Dialect, LoadFault, PipelineError};
+use report::json_value;
 use serde_json::{Map, Value as Json, json};
 
 use crate::error::{CliError, CliResult, with_causes};
@@ -65,6 +66,29 @@ pub fn state_error(fault: &CliError) -> Json {
         _ => "YAMLSyntaxError",
     };
     json!({ "error": { "type": kind, "msg": message } })
+}
+
+/// JSON as DVC prints it: numbers that JSON has none for by their names in Python.
+///
+/// # Errors
+/// As [`serde_json::to_string_pretty`].
+pub fn text(value: &Json) -> CliResult<String> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    for name in NOT_FINITE {
+        text = text.replace(&format!("\"\\u0000{name}\""), name);
+    }
+    Ok(text)
+}
+
+/// As [`text`] is to print them.
+const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// A value that [`text`] prints.
+fn printed(value: &Value) -> Json {
+    match (value, json_value(value)) {
+        (Value::Float(_), Json::String(name)) => Json::from(format!("\0{name}")),
+        (_, json) => json,
+    }
 }
 
 /// A map without what is empty.

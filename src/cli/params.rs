@@ -114,7 +114,7 @@ impl SidesArgs {
         if self.format.json && as_dvc::is_asked(project) {
             let which = as_dvc::Which { all: self.all, metrics };
             let all = as_dvc::diff(&old.side, &new.side, which, &project.base);
-            printer.data_line(serde_json::to_string_pretty(&all)?);
+            printer.data_line(as_dvc::text(&all)?);
             as_dvc::tell(whole, printer);
             as_dvc::tell(old.faults.into_iter().chain(new.faults).map(|(_, fault)| fault), printer);
             return Ok(());

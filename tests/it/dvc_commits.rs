@@ -237,3 +237,33 @@ fn nothing_is_committed_where_dvc_is_to_ask_no_git() {
     same(&mut dvc, &sandbox, ".", "data status");
     same(&mut dvc, &sandbox, ".", "data status --unchanged");
 }
+
+#[test]
+fn numbers_that_json_has_not_and_metrics_that_are_no_text() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "metrics: [m.json, n.yaml]\n");
+    sandbox.write("m.json", r#"{"a": NaN, "b": [NaN], "c": {"d": Infinity, "e": -Infinity}, "t": "NaN"}"#);
+    sandbox.commit("one");
+    sandbox.write("n.yaml", b"a: \xff\n");
+    sandbox.write("m.json", r#"{"a": 1, "c": {"d": NaN}}"#);
+    let names = |text: &str| -> Vec<String> {
+        let words = text.split([' ', ',', '}', '\n', '{']);
+        let is_name = |word: &&str| matches!(word.trim_matches('"'), "NaN" | "Infinity" | "-Infinity");
+        let mut words: Vec<String> = words.filter(is_name).map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    for command in ["metrics show", "metrics show -a", "metrics diff"] {
+        let arguments: Vec<&str> = command.split(' ').chain(["--json"]).collect();
+        let theirs = dvc.ok(&sandbox, &arguments);
+        let ours = pipe(&sandbox, &arguments).code(0).stdout;
+        assert!(names(&ours).contains(&"NaN".to_owned()), "{command}: {ours}");
+        assert_eq!(names(&ours), names(&theirs), "{command}: {ours} {theirs}");
+    }
+    let told = pipe(&sandbox, &["metrics", "show", "--json"]).code(0).stdout;
+    assert!(told.contains("\"EncodingError\""), "{told}");
+    assert!(dvc.ok(&sandbox, &["metrics", "show", "--json"]).contains("\"EncodingError\""));
+    sandbox.write("m.json", "{\"a\": 1}");
+    same(&mut dvc, &sandbox, ".", "metrics show");
+}

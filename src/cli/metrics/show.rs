@@ -85,7 +85,7 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
     if is_for_dvc {
         let branch = project.git().and_then(|git| git.branch());
         let all = as_dvc::without_equal_workspace(told, branch.as_deref());
-        printer.data_line(serde_json::to_string_pretty(&all)?);
+        printer.data_line(as_dvc::text(&all)?);
         as_dvc::tell(faults, printer);
         return Ok(());
     }
