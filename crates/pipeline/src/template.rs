@@ -15,7 +15,7 @@ use crate::expand::STEM;
 use crate::quoting::{is_calculated_within, quote, quote_within};
 use crate::{suggest, yaml};
 
-use self::parts::{check_path, parts, position};
+use self::parts::{check_path, first_line, parts, position};
 pub(crate) use self::used::{Way, alone};
 
 /// The values that expressions may name, and where each came from.
@@ -410,10 +410,6 @@ fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
         pieces.push(Piece::Text(rest));
     }
     Ok(pieces)
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or("")
 }
 
 /// A value inside a string.
