@@ -5,12 +5,14 @@
 
 mod values;
 
-use base::{FileState, ProjectPath};
-use pipeline::Dialect;
-use serde_json::{Map, Value as Json};
+use base::{FileState, ProjectPath, Value};
+use pipeline::{Dialect, LoadFault, PipelineError};
+use report::json_value;
+use serde_json::{Map, Value as Json, json};
 
-use crate::error::{CliError, with_causes};
+use crate::error::{CliError, CliResult, with_causes};
 use crate::project::Project;
+use crate::revision::Readable;
 use crate::ui::Printer;
 
 pub use values::{Which, diff, metrics, without_equal_workspace};
@@ -29,6 +31,63 @@ pub fn tell(faults: impl IntoIterator<Item = CliError>, printer: Printer) {
         for hint in &fault.hints {
             printer.insist(hint);
         }
+    }
+}
+
+/// What is told of a state of a project of DVC whose pipeline cannot be read: nothing, and why, so that another one is told all
+/// the same.
+///
+/// # Errors
+/// When it cannot be told for another reason, or the project is none of DVC.
+pub fn or_nothing(project: &Project, state: CliResult<Readable>) -> CliResult<Readable> {
+    match state {
+        Err(fault) if is_asked(project) && is_of_pipeline(&fault) => {
+            Ok(Readable { whole: Some(fault), ..Readable::default() })
+        }
+        state => state,
+    }
+}
+
+fn is_of_pipeline(fault: &CliError) -> bool {
+    fault.source.as_ref().is_some_and(|source| {
+        source.downcast_ref::<LoadFault>().is_some() || source.downcast_ref::<PipelineError>().is_some()
+    })
+}
+
+/// `{"error": {"type": …, "msg": …}}`: why nothing is told of a state.
+pub fn state_error(fault: &CliError) -> Json {
+    let message = fault.source.as_ref().map(|source| with_causes(source.as_ref())).unwrap_or_default();
+    let load = fault.source.as_ref().and_then(|source| source.downcast_ref::<LoadFault>());
+    let first = load.and_then(|load| load.faults.first()).map_or("", |first| first.message.as_str());
+    let kind = match first {
+        first if first.contains("${") => "ResolveError",
+        // It names what it is about, while texts that are no YAML have nothing to name.
+        first if first.starts_with('`') => "YAMLValidationError",
+        _ => "YAMLSyntaxError",
+    };
+    json!({ "error": { "type": kind, "msg": message } })
+}
+
+/// JSON as DVC prints it: numbers that JSON has none for by their names in Python.
+///
+/// # Errors
+/// As [`serde_json::to_string_pretty`].
+pub fn text(value: &Json) -> CliResult<String> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    for name in NOT_FINITE {
+        text = text.replace(&format!("\"\\u0000{name}\""), name);
+    }
+    Ok(text)
+}
+
+/// As [`text`] is to print them.
+const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// A value that [`text`] prints.
+fn printed(value: &Value) -> Json {
+    match (value, json_value(value)) {
+        (Value::Float(_), Json::String(name)) => Json::from(format!("\0{name}")),
+        (_, json) => json,
     }
 }
 

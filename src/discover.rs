@@ -208,17 +208,14 @@ fn ignored_names(text: &str) -> Option<Vec<&str>> {
 }
 
 /// The pipeline files and pointers among `paths`, which are all files of a commit, by the same rules as far as paths
-/// tell.
+/// tell: [`Git::names_at`](crate::git::Git::names_at) has them.
 pub fn among<'a>(dialect: Dialect, paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPath> {
-    let has_part = |path: &str, part: &str| path.split('/').any(|name| name == part);
-    // Folders that hold a `.pipe` of their own are other projects.
-    let others: BTreeSet<String> = paths
-        .clone()
-        .filter(|path| has_part(path, PIPE_FOLDER))
-        .filter_map(|path| {
-            path.split_once(&format!("/{PIPE_FOLDER}/")).map(|(folder, _)| format!("{folder}/"))
-        })
-        .collect();
+    // Folders that hold a `.pipe` or `.dvc` of their own are other projects.
+    let marks = [PIPE_FOLDER, DVC_FOLDER].map(|own| format!("/{own}/"));
+    let around = |path: &'a str| {
+        marks.iter().filter_map(move |mark| path.split_once(mark)).map(|(folder, _)| format!("{folder}/"))
+    };
+    let others: BTreeSet<String> = paths.clone().flat_map(around).collect();
     let mut files: Vec<ProjectPath> = paths
         .filter(|path| {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -370,9 +367,12 @@ mod tests {
 
     #[test]
     fn the_files_of_a_commit() {
-        let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx\na/d.pipe\n.pipe/x\n.x/d.pipe";
-        let found: Vec<String> =
-            among(Dialect::Native, paths.lines()).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["pipeline.yaml", "a/d.pipe", "a/pipeline.yaml"]);
+        let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx\n\
+             a/d.pipe\n.pipe/x\n.x/d.pipe\nml/.dvc/config\nml/s/d.dvc\nml/s/d.pipe\n.dvc/config\nmlx/.dvcignore\nmlx/d.dvc";
+        let found = |dialect| -> Vec<String> {
+            among(dialect, paths.lines()).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(found(Dialect::Native), ["pipeline.yaml", "a/d.pipe", "a/pipeline.yaml"]);
+        assert_eq!(found(Dialect::Dvc), ["mlx/d.dvc"]);
     }
 }

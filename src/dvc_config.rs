@@ -154,8 +154,17 @@ pub fn link_types(root: &Path) -> Option<Vec<LinkType>> {
 
 /// Whether `core.autostage` asks that git be told of what was recorded.
 pub fn wants_staging(root: &Path) -> bool {
-    let said =
-        |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("core")?.get("autostage").cloned();
+    is_on(root, "autostage")
+}
+
+/// Whether `core.no_scm` says that the project is not under version control, whatever lies around it.
+pub fn is_without_git(root: &Path) -> bool {
+    is_on(root, "no_scm")
+}
+
+/// Whether a key of `core` is true.
+fn is_on(root: &Path, key: &str) -> bool {
+    let said = |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("core")?.get(key).cloned();
     files(root).iter().rev().find_map(said).is_some_and(|word| word.eq_ignore_ascii_case("true"))
 }
 

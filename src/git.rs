@@ -189,6 +189,15 @@ impl Git {
         Ok(listed.split_terminator('\0').filter_map(|name| ProjectPath::from_record(name).ok()).collect())
     }
 
+    /// The names of all files below the project in a commit, those in the folders of tools too.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn names_at(&self, commit: &str) -> Result<Vec<String>, GitError> {
+        let listed = self.text(&["ls-tree", "-r", "-z", "--name-only", commit, "--", "."])?;
+        Ok(listed.split_terminator('\0').map(str::to_owned).collect())
+    }
+
     /// The names of branches (`refs/heads`) or tags (`refs/tags`), with the commits that they point to. A tag of
     /// something else is none.
     ///

@@ -242,6 +242,17 @@ pub fn tell_whole(side: &mut Files, unlisted: &[ProjectPath], whole: &Files) {
 /// Data whose files cannot be read, and why.
 pub type Unreadable = BTreeMap<ProjectPath, CacheError>;
 
+/// Stands for what is not recorded: where it lies is all that is asked of it.
+const UNRECORDED: FileState =
+    FileState { digest: base::Digest::Blake3([0; 32]), size: 0, files: None, executable: false };
+
+/// The outs that the cache is to keep and of which nothing is recorded, to be looked for; patterns left out.
+pub fn unrecorded(pipeline: &Pipeline, recorded: &Files) -> Files {
+    let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+    let outs = outs.filter(|out| out.cache && out.glob.is_none() && !recorded.contains_key(&out.path));
+    outs.map(|out| (out.path.clone(), UNRECORDED)).collect()
+}
+
 /// What stands in the workspace where data is recorded, or, with `granular`, file by file. What cannot be read is no reason to
 /// tell nothing of the rest. To be compared, as with [`Bit::Ignored`].
 pub fn in_place(

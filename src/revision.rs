@@ -20,13 +20,14 @@ use crate::discover;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::git::commit::CommitFiles;
-use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
+use crate::project::Project;
 use crate::reading::{Reader, load_pipeline, outside_text, recorded_files};
 use crate::recorder::tags;
 use crate::settings::Settings;
 use crate::ui::Printer;
 
 use committed::Committed;
+pub use params::Which;
 pub use plots::PlotFile;
 
 /// What a revision argument names.
@@ -51,6 +52,8 @@ pub struct Readable {
     pub absent: Vec<ProjectPath>,
     /// The others.
     pub faults: Vec<(ProjectPath, CliError)>,
+    /// Why nothing of the state can be told.
+    pub whole: Option<CliError>,
 }
 
 impl Readable {
@@ -326,8 +329,8 @@ pub fn as_of(project: &Project, commit: &str) -> CliResult<Project> {
     let Some(git) = project.git().filter(|_| project.dialect == Dialect::Native) else {
         return Ok(project.clone());
     };
-    let files = git.files_at(commit, &ProjectPath::root())?;
-    let has = |dialect| !discover::among(dialect, files.iter().map(ProjectPath::as_str)).is_empty();
+    let names = git.names_at(commit)?;
+    let has = |dialect| !discover::among(dialect, names.iter().map(String::as_str)).is_empty();
     match !has(Dialect::Native) && has(Dialect::Dvc) {
         true => Ok(Project { dialect: Dialect::Dvc, settings: Settings::default(), ..project.clone() }),
         false => Ok(project.clone()),
@@ -354,23 +357,13 @@ pub fn load_at<T>(
     let Some(git) = project.git() else { return Ok(None) };
     let root_file = || ProjectPath::root().join(project.dialect.pipeline_file());
     let file = project.pipeline_file().unwrap_or_else(|_| root_file());
-    let all = git.files_at(commit, &ProjectPath::root())?;
-    let all = all.iter().map(ProjectPath::as_str);
+    let all = git.names_at(commit)?;
+    let all = all.iter().map(String::as_str);
     let files = discover::among(project.dialect, all.clone());
     if files.is_empty() {
         return Ok(None);
     }
-    let mut strangers = discover::strangers_among(&project.root, project.dialect, all);
-    if !strangers.is_empty() {
-        // Folders with a `.pipe` or `.dvc` of their own are other projects.
-        let settings = git.files_named(commit, |_| true)?;
-        let own = |path: &str| {
-            let own = [PIPE_FOLDER, DVC_FOLDER].iter().find_map(|own| path.split_once(&format!("/{own}/")));
-            own.map(|(folder, _)| format!("{folder}/"))
-        };
-        let others: BTreeSet<String> = settings.iter().filter_map(|file| own(&file.path)).collect();
-        strangers.retain(|file| !others.iter().any(|folder| file.as_str().starts_with(folder.as_str())));
-    }
+    let strangers = discover::strangers_among(&project.root, project.dialect, all);
     if let (Some(own), Some(stranger)) = (files.first(), strangers.first()) {
         let short = &commit[..commit.len().min(10)];
         return Err(CliError::message(format!(

@@ -3,10 +3,10 @@
 use base::{ProjectPath, Value};
 use indexmap::{IndexMap, IndexSet};
 use pipeline::{PipelineError, is_equal_in_python, python_text};
-use report::{DiffSide, json_value};
+use report::DiffSide;
 use serde_json::{Map, Value as Json, json};
 
-use super::seen_from;
+use super::{printed, seen_from, state_error};
 use crate::error::with_causes;
 use crate::revision::Readable;
 
@@ -34,7 +34,7 @@ pub fn diff(old: &DiffSide, new: &DiffSide, which: Which, base: &ProjectPath) ->
             if !which.all && is_equal_in_python(old, new) {
                 continue;
             }
-            let mut change = json!({ "old": json_value(old), "new": json_value(new) });
+            let mut change = json!({ "old": printed(old), "new": printed(new) });
             if let Some(delta) = delta(old, new) {
                 change["diff"] = delta;
             }
@@ -69,15 +69,18 @@ fn delta(old: &Value, new: &Value) -> Option<Json> {
         _ => None,
     };
     if let (Some(old), Some(new)) = (whole(old), whole(new)) {
-        return new.checked_sub(old).map(|delta| json_value(&Value::Int(delta)));
+        return new.checked_sub(old).map(|delta| printed(&Value::Int(delta)));
     }
     let float = |value: &Value| whole(value).map(|number| number as f64).or(value.as_f64());
-    Some(json_value(&Value::Float(float(new)? - float(old)?)))
+    Some(printed(&Value::Float(float(new)? - float(old)?)))
 }
 
 /// `{"data": {FILE: {"data": …} | {"error": {"type": …, "msg": …}}}}`: the metrics of one state. Numbers, texts and truths
 /// count.
 pub fn metrics(state: &Readable, base: &ProjectPath) -> Json {
+    if let Some(fault) = &state.whole {
+        return state_error(fault);
+    }
     let mut files = Map::new();
     for (name, value) in &state.values {
         let data = metric(value).filter(|data| !matches!(data, Json::String(text) if text.is_empty()));
@@ -92,7 +95,12 @@ pub fn metrics(state: &Readable, base: &ProjectPath) -> Json {
     for (path, fault) in &state.faults {
         let is_of_text =
             fault.source.as_ref().is_some_and(|source| source.downcast_ref::<PipelineError>().is_some());
+        let is_no_text = fault.source.iter().flat_map(|source| source.chain()).any(|cause| {
+            let cause = cause.downcast_ref::<std::io::Error>();
+            cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::InvalidData)
+        });
         let kind = match path.name().rsplit('.').next() {
+            _ if is_no_text => "EncodingError",
             _ if !is_of_text => "FileNotFoundError",
             Some("json") => "JSONFileCorruptedError",
             Some("toml") => "TOMLFileCorruptedError",
@@ -109,7 +117,7 @@ pub fn metrics(state: &Readable, base: &ProjectPath) -> Json {
 fn metric(value: &Value) -> Option<Json> {
     match value {
         Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Str(_) | Value::Bool(_) => {
-            Some(json_value(value))
+            Some(printed(value))
         }
         Value::Map(map) => {
             let inside = map.iter().filter_map(|(key, value)| Some((key.clone(), metric(value)?)));

@@ -156,8 +156,8 @@ impl PlaceArgs {
                 select(data, place)
             }
             (Some(word), _) => {
-                let now = data(&project, &Revision::Workspace, printer)?;
-                let found = at(Some(word)).and_then(|place| select(now, place));
+                let now = data(&project, &Revision::Workspace, printer);
+                let found = now.and_then(|now| select(now, at(Some(word))?));
                 if found.is_ok() {
                     return found;
                 }
@@ -191,7 +191,7 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
     let recorded = match revision {
         Revision::Workspace => {
             project.expect()?;
-            let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
+            let pipeline = project.pipeline_if_any_told(printer)?;
             recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Told)?
         }
         Revision::Commit(commit) => recorded::at(project, commit, &workspace.blobs, Bit::Told)?,

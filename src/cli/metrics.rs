@@ -4,6 +4,7 @@ mod show;
 
 use clap::{Args, Subcommand};
 
+use crate::as_dvc;
 use crate::cli::params::SidesArgs;
 use crate::error::CliResult;
 use crate::project::Project;
@@ -34,7 +35,10 @@ pub fn run(command: &MetricsCommand, printer: Printer) -> CliResult {
         MetricsCommand::Show(args) => show::run(args, &project, printer),
         MetricsCommand::Diff(args) => {
             let Some((old, new)) = args.sides.revisions(&project, printer)? else { return Ok(()) };
-            let sides = (old.metrics(&project)?, new.metrics(&project)?);
+            let sides = (
+                as_dvc::or_nothing(&project, old.metrics(&project))?,
+                as_dvc::or_nothing(&project, new.metrics(&project))?,
+            );
             args.sides.show(&project, (&old, &new), sides, true, printer)
         }
     }

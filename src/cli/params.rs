@@ -10,7 +10,7 @@ use crate::as_dvc;
 use crate::cli::{FormatArgs, ValueArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
-use crate::revision::{Readable, Revision};
+use crate::revision::{Readable, Revision, Which};
 use crate::ui::Printer;
 
 /// Compare parameters
@@ -73,6 +73,12 @@ impl SidesArgs {
         Ok(Some((old, new)))
     }
 
+    /// The files whose values alone are compared.
+    fn targets(&self, project: &Project) -> CliResult<Vec<ProjectPath>> {
+        let targets = self.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
+        Ok(targets.collect::<Result<_, _>>()?)
+    }
+
     /// Shows what differs between the params or the `metrics` of two states, as far as they are asked for and could be read; tells also what is wrong with
     /// the rest.
     ///
@@ -87,9 +93,10 @@ impl SidesArgs {
         printer: Printer,
     ) -> CliResult {
         let mut wanted = BTreeSet::new();
-        for target in &self.targets {
-            let file = ProjectPath::resolve(&project.base, target)?.spelled().to_owned();
-            if !old.tells_of(&file) && !new.tells_of(&file) {
+        for (target, file) in self.targets.iter().zip(self.targets(project)?) {
+            let file = file.spelled().to_owned();
+            let is_all_read = old.whole.is_none() && new.whole.is_none();
+            if is_all_read && !old.tells_of(&file) && !new.tells_of(&file) {
                 return Err(CliError::message(format!("neither state has values in a file `{target}`"))
                     .hint("without `--targets`, the values of all files are compared"));
             }
@@ -99,10 +106,12 @@ impl SidesArgs {
             old.retain(&wanted);
             new.retain(&wanted);
         }
+        let whole = [&mut old, &mut new].map(|side| side.whole.take()).into_iter().flatten();
         if self.format.json && as_dvc::is_asked(project) {
             let which = as_dvc::Which { all: self.all, metrics };
             let all = as_dvc::diff(&old.side, &new.side, which, &project.base);
-            printer.data_line(serde_json::to_string_pretty(&all)?);
+            printer.data_line(as_dvc::text(&all)?);
+            as_dvc::tell(whole, printer);
             as_dvc::tell(old.faults.into_iter().chain(new.faults).map(|(_, fault)| fault), printer);
             return Ok(());
         }
@@ -110,7 +119,8 @@ impl SidesArgs {
             old.seen_from(&project.base);
             new.seen_from(&project.base);
         }
-        let (diff, faults) = old.diff(new);
+        let (diff, mut faults) = old.diff(new);
+        faults.splice(0..0, whole);
         self.print(revisions, &diff, faults, printer)
     }
 
@@ -147,6 +157,15 @@ pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
     let Some((old, new)) = args.sides.revisions(&project, printer)? else { return Ok(()) };
     // A run recorded only what stages depend on: more would look added or removed.
     let declared = args.deps || [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
-    let (before, after) = (old.params(&project, declared)?, new.params(&project, declared)?);
+    let targets = args.sides.targets(&project)?;
+    let which = match (declared, targets.as_slice()) {
+        (true, _) => Which::Declared,
+        (false, []) => Which::Told,
+        (false, targets) => Which::Of(targets),
+    };
+    let (before, after) = (
+        as_dvc::or_nothing(&project, old.params(&project, which))?,
+        as_dvc::or_nothing(&project, new.params(&project, which))?,
+    );
     args.sides.show(&project, (&old, &new), (before, after), false, printer)
 }

@@ -395,6 +395,21 @@ impl Project {
         }
     }
 
+    /// The same as [`Project::pipeline_if_any`], and unread files of the other tool are told.
+    ///
+    /// # Errors
+    /// As [`Project::pipeline_if_any`].
+    pub fn pipeline_if_any_told(&self, printer: Printer) -> CliResult<Pipeline> {
+        let start = disk::Stamp::now();
+        match self.pipeline_files_if_any()? {
+            Ok(files) => {
+                tell_unread(&files.unread, printer);
+                Ok(self.loaded(start, files)?.0)
+            }
+            Err(_) => self.no_pipeline(),
+        }
+    }
+
     fn no_pipeline(&self) -> CliResult<Pipeline> {
         let nothing = Reader {
             root: &self.root,

@@ -1,11 +1,11 @@
 //! The params of a state.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Digest, ProjectPath, Value};
 use indexmap::IndexMap;
-use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, PipelineError, SpecialName, params};
+use pipeline::{Dialect, LoadFault, PARAMS_FILE, ParamFile, Pipeline, PipelineError, SpecialName, params};
 use report::DiffSide;
 use track::{Run, RunId};
 
@@ -16,13 +16,24 @@ use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
 use crate::recorder::{params_of, tags};
 
+/// Which params of a state are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// Those that stages depend on.
+    Declared,
+    /// All that are told where nothing is said: of the files that the pipeline reads, in projects of DVC without what
+    /// nobody uses.
+    Told,
+    /// All that these files hold.
+    Of(&'a [ProjectPath]),
+}
+
 impl Revision {
-    /// The params of this state by file, flattened to dotted keys. With `declared`, only those that a stage
-    /// depends on.
+    /// The params of this state by file, flattened to dotted keys.
     ///
     /// # Errors
     /// When the state itself cannot be read; what is wrong with single params files is told beside the others.
-    pub fn params(&self, project: &Project, declared: bool) -> CliResult<Readable> {
+    pub fn params(&self, project: &Project, which: Which<'_>) -> CliResult<Readable> {
         let mut readable = Readable::default();
         let loaded = match self {
             Revision::Run(run) => {
@@ -35,20 +46,50 @@ impl Revision {
         match (loaded, self) {
             (Some((mut pipeline, faults)), _) => {
                 self.add_made_params(project, &mut pipeline, &mut readable);
-                readable.side = pipeline_params(&pipeline, declared);
+                readable.side = match (project.dialect, which) {
+                    (Dialect::Dvc, Which::Told | Which::Declared) => {
+                        told_by_dvc(&pipeline, which == Which::Declared)
+                    }
+                    _ => pipeline_params(&pipeline, which == Which::Declared),
+                };
                 for (path, fault) in faults {
                     readable.reject(self, &path, fault);
                 }
             }
-            (None, Revision::Commit(commit)) => {
-                let path = project.pipeline_file()?.parent().unwrap_or_default().join(PARAMS_FILE);
-                let bytes = project.git().map(|git| git.file(commit, &path)).transpose()?.flatten();
-                let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-                readable.insert(self, project.dialect, &path, Ok(text));
+            (None, Revision::Commit(_)) if project.dialect == Dialect::Native => {
+                let folder = project.pipeline_file()?.parent().unwrap_or_default();
+                self.read_more(project, &folder.join(PARAMS_FILE), &mut readable);
             }
             (None, _) => {}
         }
+        if project.dialect == Dialect::Dvc {
+            let of_root = [ProjectPath::root().join(PARAMS_FILE)];
+            let more = match which {
+                Which::Declared => &[],
+                Which::Told => &of_root[..],
+                Which::Of(files) => files,
+            };
+            for file in more.iter().filter(|file| !readable.tells_of(file.spelled())).collect::<Vec<_>>() {
+                self.read_more(project, file, &mut readable);
+            }
+        }
         Ok(readable)
+    }
+
+    /// Adds a file of the workspace or of git.
+    fn read_more(&self, project: &Project, file: &ProjectPath, readable: &mut Readable) {
+        let place = file.to_path(&project.root);
+        let text = match self {
+            Revision::Commit(commit) => {
+                let bytes = project.git().map_or(Ok(None), |git| git.file(commit, file));
+                bytes
+                    .map(|bytes| bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+                    .map_err(CliError::from)
+            }
+            _ if place.is_dir() => Ok(None),
+            _ => disk::read_text_optional(&place).map_err(CliError::from),
+        };
+        readable.insert(self, project.dialect, file, text);
     }
 
     /// Adds the params files that are not read with the pipeline. Those that stages write: in a commit, the cache has them,
@@ -141,6 +182,43 @@ fn load_what_parses(
             return Err(first.or_else(outside).unwrap_or(fault));
         }
     }
+}
+
+/// What DVC tells: of files that only stages name, the keys that these name; and of files that nothing but templates are
+/// filled in from, what templates name.
+fn told_by_dvc(pipeline: &Pipeline, declared: bool) -> DiffSide {
+    let mut keys: BTreeMap<&ProjectPath, Vec<&str>> = BTreeMap::new();
+    let mut whole: BTreeSet<&ProjectPath> = BTreeSet::new();
+    for param in pipeline.stages.iter().flat_map(|stage| &stage.params) {
+        match (param.file.inside(), &param.key) {
+            (Some(file), Some(key)) => keys.entry(file).or_default().push(key),
+            (Some(file), None) => drop(whole.insert(file)),
+            (None, _) => {}
+        }
+    }
+    let of_root = ProjectPath::root().join(PARAMS_FILE);
+    let is_whole = |file: &ProjectPath| {
+        let of_top = || pipeline.params.iter().any(|top| top.contains(file));
+        whole.contains(file) || (!declared && (*file == of_root || of_top()))
+    };
+    let mut side = DiffSide::new();
+    for (path, file) in &pipeline.param_files {
+        let (Some(inside), ParamFile::Read(value)) = (path.inside(), file) else { continue };
+        let values = match keys.get(inside) {
+            _ if is_whole(inside) => report::flatten(&value.value),
+            Some(keys) => report::flatten(&params::pick(&value.value, keys)),
+            None => continue,
+        };
+        side.insert(path.spelled().to_owned(), values);
+    }
+    for (path, values) in &pipeline.used_values {
+        let Some(file) = path.inside().filter(|file| !is_whole(file) && !keys.contains_key(file)) else {
+            continue;
+        };
+        let leaves = values.iter().flat_map(|(key, value)| leaves(key, value));
+        side.insert(file.spelled().to_owned(), leaves.collect());
+    }
+    side
 }
 
 fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {

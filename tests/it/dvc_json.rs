@@ -22,7 +22,7 @@ fn sorted(value: Json) -> Json {
 
 /// What both print, which is the same.
 #[track_caller]
-fn same(dvc: &mut Dvc, sandbox: &Sandbox, folder: &str, command: &str) -> Json {
+pub fn same(dvc: &mut Dvc, sandbox: &Sandbox, folder: &str, command: &str) -> Json {
     let arguments: Vec<&str> = command.split(' ').chain(["--json"]).collect();
     let (code, theirs, talk) = dvc.call_in(&sandbox.path(folder), &arguments);
     assert_eq!(code, 0, "dvc {command}: {talk}");

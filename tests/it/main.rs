@@ -35,6 +35,7 @@ mod diff;
 mod dvc;
 mod dvc_beside;
 mod dvc_clones;
+mod dvc_commits;
 mod dvc_convert;
 mod dvc_data;
 mod dvc_edges;

@@ -133,8 +133,22 @@ fn data_beside_a_conflicted_pointer_is_there_all_the_same() {
     for command in [&["checkout", "other"][..], &["push", "other"], &["fetch", "other"], &["pull", "other"]] {
         sandbox.ok(command);
     }
-    for command in [&["list"][..], &["diff", "HEAD~1", "HEAD"], &["data", "status"]] {
-        sandbox.ok(command).tells(&left_out);
+    // What tells how data stands would call it deleted.
+    for command in [
+        &["data", "status", "--json"][..],
+        &["diff", "--json"],
+        &["diff", "HEAD~1"],
+        &["list", "--json"],
+        &["du"],
+        &["status"],
+    ] {
+        let said = sandbox.pipe(command).code(2);
+        let said =
+            said.tells(&["raw.pipe:1:1: the file holds an unresolved merge conflict", "git checkout --ours"]);
+        assert_eq!(said.stdout, "", "{command:?}");
+    }
+    for command in [&["list", ".", "--rev", "HEAD"][..], &["list", "HEAD"], &["diff", "HEAD~1", "HEAD"]] {
+        sandbox.ok(command);
     }
     // What one side records must not be lost.
     sandbox.pipe(["gc", "--workspace", "-f"]).code(2).tells(&["unresolved merge conflict"]);

@@ -93,6 +93,11 @@ impl Dialect {
         self == Dialect::Native
     }
 
+    /// Whether params are compared that templates alone use.
+    pub(crate) fn tells_used_values(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// A command as it is recorded. Line ends after the last line are the block's, not the command's; DVC compares
     /// them all the same.
     pub(crate) fn recorded(self, script: String) -> String {

@@ -6,6 +6,7 @@ mod deps;
 mod outs;
 mod places;
 mod top_level;
+mod used;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -56,6 +57,8 @@ pub(crate) struct Part {
     pub datasets: Vec<Dataset>,
     /// Files that templates are filled in from.
     pub read_by_templates: BTreeSet<ProjectPath>,
+    /// What of them templates of stages name.
+    pub used: UsedValues,
 }
 
 /// Reads one pipeline file; `None` when a file was needed first that `texts` does not have yet.
@@ -75,6 +78,7 @@ pub(crate) fn load_file(
         folder,
         texts,
         read_by_templates: BTreeSet::new(),
+        used: UsedValues::new(),
         globs: IndexMap::new(),
         complete: true,
     };
@@ -92,7 +96,7 @@ pub(crate) fn load_file(
     let plots = loader.plots(&top.plots)?;
     let artifacts = loader.artifacts(&top.artifacts)?;
     let datasets = Dataset::all(file, top.datasets.as_ref());
-    let Loader { globs, read_by_templates, .. } = loader;
+    let Loader { globs, read_by_templates, used, .. } = loader;
     let is_frozen = |name: &&String| {
         let body = spec.stages.get(*name).and_then(|written| written.body.as_map());
         body.and_then(|body| body.get("frozen")) == Some(&Value::Bool(true))
@@ -109,6 +113,7 @@ pub(crate) fn load_file(
         artifacts,
         datasets,
         read_by_templates,
+        used,
     }))
 }
 
@@ -121,6 +126,9 @@ struct Vars {
     /// Files of which only some keys were loaded.
     parts: BTreeSet<ParamPath>,
 }
+
+/// Values by the file that they stand in and their dotted key.
+pub(crate) type UsedValues = BTreeMap<ParamPath, IndexMap<String, Value>>;
 
 /// Values for templates, and how messages call where they came from.
 type Sourced = (IndexMap<String, Value>, String);
@@ -135,6 +143,7 @@ struct Loader<'a, 't> {
     folder: ProjectPath,
     texts: &'a mut Texts<'t>,
     read_by_templates: BTreeSet<ProjectPath>,
+    used: UsedValues,
     /// The patterns of groups that are made of files.
     globs: IndexMap<String, Glob>,
     /// Whether all files that templates are filled in from were there.
@@ -369,6 +378,7 @@ impl Loader<'_, '_> {
             context = &private;
         }
         let mut filled = self.fill(place, name, &written.body, context.with(locals))?;
+        self.note_used(written, context, &vars.context, locals);
         let source = Source { file: self.file, text: self.text };
         if !self.dialect.has_extensions() {
             spec::lift_extensions(source, place, &mut filled)?;

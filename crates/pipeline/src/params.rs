@@ -296,6 +296,11 @@ pub(crate) fn find<'a>(
     (found, missing)
 }
 
+/// What the keys of a stage of DVC, which are patterns, find in a params file, in the maps in which it stands.
+pub fn pick(file: &Value, keys: &[&str]) -> Value {
+    crate::format::dvc::paths::pick(file, keys).unwrap_or_else(|| Value::Map(IndexMap::new()))
+}
+
 /// The values that `refs` (sorted) find in `files`.
 ///
 /// # Errors

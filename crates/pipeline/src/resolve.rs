@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use base::ProjectPath;
+use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
 use crate::codec::lock_beside;
@@ -18,7 +18,7 @@ use crate::error::{LoadFault, PipelineError, Position};
 use crate::format::dvc::datasets::Dataset;
 use crate::format::dvc::plain::plain_pointer;
 use crate::graph::{self, Graph};
-use crate::loader::{Part, load_file};
+use crate::loader::{Part, UsedValues, load_file};
 use crate::lock::StageLock;
 use crate::param_path::ParamPath;
 use crate::pointer::parse_source;
@@ -51,6 +51,8 @@ pub struct Pipeline {
     pub graph: Graph,
     /// Every parameter file that a stage names, and each `params.yaml` that exists beside a pipeline file.
     pub param_files: BTreeMap<ParamPath, ParamFile>,
+    /// In projects of DVC, what templates of stages name in the files that they are filled in from, by dotted key.
+    pub used_values: BTreeMap<ParamPath, IndexMap<String, Value>>,
     /// The top-level lists `params`.
     pub params: Vec<ProjectPath>,
     /// The top-level lists `metrics`.
@@ -261,6 +263,7 @@ struct Builder {
     datasets: Vec<Dataset>,
     file_groups: Vec<FileGroup>,
     read_by_templates: BTreeSet<ProjectPath>,
+    used: UsedValues,
     param_files: BTreeMap<ParamPath, ParamFile>,
     pointers: Vec<ProjectPath>,
 }
@@ -297,6 +300,9 @@ impl Builder {
         self.artifacts.extend(part.artifacts);
         self.datasets.extend(part.datasets);
         self.read_by_templates.extend(part.read_by_templates);
+        for (file, values) in part.used {
+            self.used.entry(file).or_default().extend(values);
+        }
     }
 
     fn read_param_files(
@@ -360,6 +366,7 @@ impl Builder {
             stages: self.stages,
             graph,
             param_files: self.param_files,
+            used_values: self.used,
             params: self.params,
             metrics: self.metrics,
             plots: self.plots,

@@ -1,11 +1,11 @@
 //! `${…}`: filling in values from parameter files and `vars`.
 //!
 //! An expression is a path (`a.b`, `a[b]`, `a[0]`, `a.0`, `a[-1]`), with a default perhaps (`a.b:-text`), and nothing more. A string
-//! that is exactly one expression takes the value with its type; inside a longer string scalars are spelled out.
-//! In a command, a map becomes flags; among paths, a list stands for its items. `\${` stands for `${` itself, so
-//! that a command can leave an expression to its shell.
+//! that is exactly one takes the value with its type; inside a longer string scalars are spelled out. In a command, a map
+//! becomes flags; among paths, a list stands for its items. `\${` leaves `${` to a command's shell.
 
 mod parts;
+mod used;
 
 use base::Value;
 use indexmap::IndexMap;
@@ -15,7 +15,8 @@ use crate::expand::STEM;
 use crate::quoting::{is_calculated_within, quote, quote_within};
 use crate::{suggest, yaml};
 
-use self::parts::{check_path, parts, position};
+use self::parts::{check_path, first_line, parts, position};
+pub(crate) use self::used::{Way, alone};
 
 /// The values that expressions may name, and where each came from.
 #[derive(Clone, Debug, Default)]
@@ -409,10 +410,6 @@ fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
         pieces.push(Piece::Text(rest));
     }
     Ok(pieces)
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or("")
 }
 
 /// A value inside a string.

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use base::{Digest, FileState, ProjectPath, one_line};
 use cache::{Blobs, Comparison, Difference, Files, Meter};
 use clap::Args;
-use pipeline::Pipeline;
+use pipeline::{Dialect, Pipeline};
 use serde_json::{Value as Json, json};
 
 use crate::as_dvc;
 use crate::cli::push::end;
 use crate::cli::sharing::{ShareArgs, roots_of, tell_unread, wishes};
+use crate::dvc_config;
 use crate::error::{CliError, CliResult, ErrorKind, with_causes};
 use crate::interrupt::Interrupt;
 use crate::moved::Moved;
@@ -63,13 +64,20 @@ enum Untracked {
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     project.expect()?;
-    let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
+    let pipeline = project.pipeline_if_any_told(printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let blobs = &workspace.blobs;
     let now = recorded::now(&pipeline, &ledger, blobs, Bit::Ignored)?;
-    let (found, mut unreadable) = recorded::in_place(&workspace, &pipeline, &now, args.granular);
+    let mut looked_at = now.clone();
+    if project.dialect == Dialect::Dvc {
+        looked_at.extend(recorded::unrecorded(&pipeline, &now));
+    }
+    let (found, mut unreadable) = recorded::in_place(&workspace, &pipeline, &looked_at, args.granular);
+    let is_without_git = project.dialect == Dialect::Dvc && dvc_config::is_without_git(&project.root);
     let head = match project.git().map_or(Ok(None), |git| git.known_head())? {
+        // Nothing is committed, and nothing else than what is recorded is expected.
+        _ if is_without_git => now.clone(),
         Some(commit) if recorded::is_before_conversion(&project, &commit)? => {
             printer.warn("the last commit is from before `pipe convert`: what changed since cannot be told until git has what it wrote");
             now.clone()
@@ -95,13 +103,13 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
     let unlisted = recorded::unlisted(&[&head, &now]);
     if args.granular && !unlisted.is_empty() {
-        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &whole, false);
+        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &looked_at, false);
         recorded::tell_whole(&mut head, &unlisted, &whole_head);
         recorded::tell_whole(&mut now, &unlisted, &whole);
         recorded::tell_whole(&mut found, &unlisted, &whole_found);
     }
     if args.granular && as_dvc::is_asked(&project) {
-        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &whole, false);
+        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &looked_at, false);
         for (side, whole) in [(&mut head, &whole_head), (&mut now, &whole), (&mut found, &whole_found)] {
             // Folders stand beside their files, as DVC tells them.
             side.extend(

@@ -103,10 +103,6 @@ fn is_left_to_git(project: &Project, target: &ProjectPath, printer: Printer) -> 
     Ok(outs.any(|out| target.contains(&out.path)))
 }
 
-/// Stands for what is not recorded: where it lies is all that is asked of it.
-const UNRECORDED: FileState =
-    FileState { digest: base::Digest::Blake3([0; 32]), size: 0, files: None, executable: false };
-
 /// The data of a state file by file, and its folders: of the workspace as it is, as far as it is not `unreadable`.
 fn files(
     project: &Project,
@@ -118,14 +114,11 @@ fn files(
     let workspace = project.workspace(printer)?;
     let (whole, single) = match revision {
         Revision::Workspace => {
-            let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
+            let pipeline = project.pipeline_if_any_told(printer)?;
             let mut recorded =
                 recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Ignored)?;
             // What lies there counts also where its stage has no record, or none any more.
-            let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
-            for out in outs.filter(|out| out.cache && out.glob.is_none()) {
-                recorded.entry(out.path.clone()).or_insert(UNRECORDED);
-            }
+            recorded.extend(recorded::unrecorded(&pipeline, &recorded));
             let (single, faults) = recorded::in_place(&workspace, &pipeline, &recorded, true);
             let (whole, _) = recorded::in_place(&workspace, &pipeline, &recorded, false);
             let is_meant = |data: &ProjectPath| {

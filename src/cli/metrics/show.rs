@@ -56,7 +56,9 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
     let mut shown: Vec<Shown> = Vec::new();
     let mut told = Vec::new();
     for (name, revision) in states {
-        match revision.metrics_of(project, &targets) {
+        let state = revision.metrics_of(project, &targets);
+        let state = if is_for_dvc { as_dvc::or_nothing(project, state) } else { state };
+        match state {
             Ok(mut readable) => {
                 if is_for_dvc {
                     told.push((
@@ -68,6 +70,7 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
                     readable.seen_from(&project.base);
                 }
                 shown.push((name, readable.side));
+                faults.extend(readable.whole);
                 faults.extend(readable.faults.into_iter().map(|(_, fault)| fault));
             }
             Err(fault) if alone => return Err(fault),
@@ -78,7 +81,7 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
     if is_for_dvc {
         let branch = project.git().and_then(|git| git.branch());
         let all = as_dvc::without_equal_workspace(told, branch.as_deref());
-        printer.data_line(serde_json::to_string_pretty(&all)?);
+        printer.data_line(as_dvc::text(&all)?);
         as_dvc::tell(faults, printer);
         return Ok(());
     }

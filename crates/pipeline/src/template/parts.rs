@@ -1,6 +1,6 @@
 //! The paths that expressions are made of, taken apart as DVC does. What their parts may be called is not known here.
 
-use super::{TemplateError, first_line};
+use super::TemplateError;
 
 /// The parts of a path: `a`, `b` and `-1` of `a.b[ -1 ]`. `None` when it is none.
 pub(super) fn parts(path: &str) -> Option<Vec<&str>> {
@@ -33,6 +33,11 @@ pub(super) fn position(text: &str, count: usize) -> Option<usize> {
         true => count.checked_sub(place),
         false => Some(place),
     }
+}
+
+/// As much of a text as a message shows.
+pub(super) fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("")
 }
 
 /// Letters, digits, `_` and `-`, in parts; anything else is somebody else's syntax.

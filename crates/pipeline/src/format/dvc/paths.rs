@@ -23,6 +23,61 @@ pub(crate) fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     }
 }
 
+/// What keys mean of a value, all that each finds, in the maps and lists in which it stands; what stands before an item of
+/// a list is nothing. `None` where they find nothing.
+pub(crate) fn pick(value: &Value, keys: &[&str]) -> Option<Value> {
+    let keys: Vec<Vec<&str>> =
+        keys.iter().map(|key| key.trim_start_matches('.').split('.').collect()).collect();
+    let keys: Vec<&[&str]> = keys.iter().map(Vec::as_slice).collect();
+    pick_below(value, &keys)
+}
+
+fn pick_below(value: &Value, keys: &[&[&str]]) -> Option<Value> {
+    if keys.iter().any(|key| key.is_empty()) {
+        return Some(value.clone());
+    }
+    // Any number of parts may be none.
+    let open = |key: &&[&str]| key.first() == Some(&"**") && key.len() > 1;
+    let mut keys = keys.to_vec();
+    keys.extend(keys.clone().into_iter().filter(open).map(|key| &key[1..]));
+    let inside = |part: &Part<'_>, child: &Value| {
+        let below = keys.iter().filter_map(|key| match *key {
+            ["**"] => Some(&key[1..]),
+            ["**", ..] => Some(*key),
+            [first, rest @ ..] => part.is(first).then_some(rest),
+            [] => None,
+        });
+        pick_below(child, &below.collect::<Vec<_>>())
+    };
+    let found = match value {
+        Value::Map(map) => Value::Map(
+            map.iter()
+                .filter_map(|(key, child)| Some((key.clone(), inside(&Part::Text(key), child)?)))
+                .collect(),
+        ),
+        Value::Pairs(pairs) => Value::Pairs(
+            pairs
+                .iter()
+                .filter_map(|(key, child)| Some((key.clone(), inside(&Part::Key(key), child)?)))
+                .collect(),
+        ),
+        Value::List(list) => {
+            let items = list.iter().enumerate().map(|(at, child)| inside(&Part::Item(at, list.len()), child));
+            let mut items: Vec<Option<Value>> = items.collect();
+            items.truncate(items.iter().rposition(Option::is_some).map_or(0, |last| last + 1));
+            Value::List(items.into_iter().map(|item| item.unwrap_or(Value::Null)).collect())
+        }
+        _ => return None,
+    };
+    let is_empty = match &found {
+        Value::Map(map) => map.is_empty(),
+        Value::Pairs(pairs) => pairs.is_empty(),
+        Value::List(list) => list.is_empty(),
+        _ => false,
+    };
+    (!is_empty).then_some(found)
+}
+
 /// Adds what the parts mean inside a value, but no more than tells that it is several.
 fn collect<'a>(value: &'a Value, parts: &[&str], found: &mut Vec<&'a Value>) {
     let Some((first, rest)) = parts.split_first() else { return found.push(value) };
@@ -238,5 +293,19 @@ mod tests {
         ] {
             assert_eq!(matches(text, pattern), expected, "{text} {pattern}");
         }
+    }
+
+    /// As DVC 3.67 shows them.
+    #[test]
+    fn all_that_keys_find_is_picked() {
+        let value: Value = serde_json::from_str(
+            r#"{"models": {"a": 1, "b": 2}, "q1": 1, "q2": {"x": 1}, "l": [1, 2, 3], "w": {"u": {"deep": 1, "not": 1}}}"#,
+        )
+        .expect("JSON");
+        let picked = |keys: &[&str]| pick(&value, keys).map(|value| value.to_string());
+        let all = ["models.a", "q*", "l.1", "nope", "**.deep"];
+        let expected = r#"{"models":{"a":1},"q1":1,"q2":{"x":1},"l":[null,2],"w":{"u":{"deep":1}}}"#;
+        assert_eq!(picked(&all).as_deref(), Some(expected));
+        assert_eq!(picked(&["nope", "q1.x", "l.7"]), None);
     }
 }
