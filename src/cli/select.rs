@@ -12,7 +12,7 @@ use crate::project::Project;
 #[command(next_help_heading = "Which stages")]
 pub struct SelectArgs {
     /// Stages, groups, outs, pipeline files or their folders, and what they need [default: the stages of the nearest
-    /// pipeline file, and what they need]
+    /// pipeline file, else of all of the project, and what they need]
     #[arg(value_name = "TARGET", help_heading = None)]
     pub targets: Vec<String>,
     /// Take the targets alone, without what they need
