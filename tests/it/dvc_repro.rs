@@ -1,5 +1,7 @@
 //! What a reproduction is about in projects of DVC, beside the real one.
 
+use serde_json::Value as Json;
+
 use crate::dvc_tool::{Dvc, pipe, project};
 use crate::harness::Sandbox;
 
@@ -31,4 +33,45 @@ fn without_a_pipeline_file_near_all_are_meant() {
     assert_eq!(dvc.ok(&sandbox, &["status", "--json"]).trim(), "{}");
     pipe(&sandbox, &["repro"]).code(0).tells(&["Everything is up to date (3 stages)"]);
     pipe(&sandbox, &["--cd", "b", "repro", "-f"]).code(0).tells(&["1 stage: 1 ran"]);
+}
+
+#[test]
+fn what_is_gone_now_is_told_beside_a_reason_of_its_own() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write("raw", "1\n");
+    let text = "\
+stages:
+  t:
+    cmd: cat raw > o
+    deps: [raw]
+    outs: [o]
+  u:
+    cmd: cat o > p
+    deps: [o]
+    outs: [p]
+";
+    sandbox.write("dvc.yaml", text);
+    dvc.ok(&sandbox, &["add", "-q", "raw"]);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    let same = |dvc: &mut Dvc| {
+        let theirs: Json = serde_json::from_str(dvc.ok(&sandbox, &["status", "--json"]).trim()).unwrap();
+        assert_eq!(sandbox.json(["status", "--json"]), theirs);
+    };
+    let outs = ["raw", "o", "p"];
+    for gone in 1..8 {
+        for (_, out) in outs.iter().enumerate().filter(|(at, _)| gone & (1 << at) != 0) {
+            sandbox.remove(out);
+        }
+        same(&mut dvc);
+        sandbox.edit("dvc.yaml", "cat o > p", "cat  o > p");
+        same(&mut dvc);
+        sandbox.edit("dvc.yaml", "cat  o > p", "cat o > p");
+        dvc.ok(&sandbox, &["checkout", "-q"]);
+    }
+    for out in outs {
+        sandbox.remove(out);
+    }
+    let told = sandbox.ok(["status"]).stdout;
+    assert!(told.contains("t: stale\n  out raw does not exist\n  out o does not exist\n"), "{told}");
+    assert!(told.contains("u: stale\n  out o does not exist\n  out p does not exist\n"), "{told}");
 }
