@@ -5,10 +5,163 @@ use serde_json::Value as Json;
 use crate::dvc_tool::{Dvc, pipe, project};
 use crate::harness::Sandbox;
 
+const STAGES: &str = "\
+stages:
+  a:
+    cmd: cat used > a.o && echo a >> log
+    deps: [used]
+    outs: [a.o]
+  b:
+    cmd: cat a.o mid > b.o && echo b >> log
+    deps: [a.o, mid]
+    outs: [b.o]
+  c:
+    cmd: cat b.o > c.o && echo c >> log
+    deps: [b.o]
+    outs: [c.o]
+";
+
+const BELOW: &str = "\
+stages:
+  x:
+    cmd: cat inner > x.o && echo x >> ../log
+    deps: [inner]
+    outs: [x.o]
+";
+
+const DATA: [&str; 4] = ["used", "huge", "mid", "sub/inner"];
+
 fn started() -> (Dvc, Sandbox) {
     let mut dvc = Dvc::start(&Sandbox::without_git());
     let sandbox = project(&mut dvc);
     (dvc, sandbox)
+}
+
+/// Which `.dvc` files changed since the last commit, and which stages ran.
+fn taken(sandbox: &Sandbox) -> (String, Vec<String>) {
+    let mut ran: Vec<String> = match sandbox.exists("log") {
+        true => sandbox.read("log").lines().map(ToOwned::to_owned).collect(),
+        false => Vec::new(),
+    };
+    ran.sort();
+    (sandbox.git(["diff", "--name-only", "--", "*.dvc"]), ran)
+}
+
+/// Lets all be as committed, but for the data.
+fn edit_all(sandbox: &Sandbox, text: &str) {
+    sandbox.git(["checkout", "-q", "."]);
+    pipe(sandbox, &["checkout", "-q", "-f"]).code(0);
+    let _ = std::fs::remove_file(sandbox.path("log"));
+    for data in DATA {
+        sandbox.write(data, format!("{data} {text}\n"));
+    }
+}
+
+#[test]
+fn a_reproduction_takes_what_dvc_takes() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write(".git/info/exclude", "/log\n");
+    sandbox.write("dvc.yaml", STAGES);
+    sandbox.write("sub/dvc.yaml", BELOW);
+    for data in DATA {
+        sandbox.write(data, "1\n");
+        dvc.ok(&sandbox, &["add", "-q", data]);
+    }
+    dvc.ok(&sandbox, &["repro", "-q", "-P"]);
+    sandbox.edit("dvc.yaml", "outs: [b.o]\n", "outs: [b.o]\n    frozen: true\n");
+    sandbox.commit("all");
+    let compare = |dvc: &mut Dvc, folder: &str, arguments: &[&str]| {
+        let words = ["repro", "-f"].iter().chain(arguments);
+        let case = format!("{folder} {arguments:?}");
+        edit_all(&sandbox, &format!("theirs {case}"));
+        let words: Vec<&str> = words.copied().collect();
+        let (code, out, err) = dvc.call_in(&sandbox.path(folder), &words);
+        assert_eq!(code, 0, "{case}: {out}\n{err}");
+        let theirs = taken(&sandbox);
+        edit_all(&sandbox, &format!("ours {case}"));
+        let words: Vec<&str> = ["--cd", folder].into_iter().chain(words).collect();
+        pipe(&sandbox, &words).code(0);
+        assert_eq!(taken(&sandbox), theirs, "{case}");
+        theirs
+    };
+    let (pointers, ran) = compare(&mut dvc, ".", &[]);
+    assert_eq!((pointers.trim(), ran.join(" ").as_str()), ("used.dvc", "a c"));
+    for arguments in [
+        &["-s"][..],
+        &["--downstream"],
+        &["-p"],
+        &["-P"],
+        &["c"],
+        &["-s", "c"],
+        &["--downstream", "a"],
+        &["-p", "a"],
+        &["--glob", "*"],
+        &["--glob", "sub/dvc.yaml:*"],
+        &["-R", "."],
+        &["-R", "sub"],
+        &["huge.dvc"],
+        &["--downstream", "used.dvc"],
+        &["sub/dvc.yaml"],
+    ] {
+        compare(&mut dvc, ".", arguments);
+    }
+    compare(&mut dvc, "sub", &[]);
+    // A file without stages means everything.
+    sandbox.write("dvc.yaml", "plots: []\n");
+    sandbox.git(["rm", "-qf", "dvc.lock"]);
+    sandbox.commit("no stages");
+    let (pointers, ran) = compare(&mut dvc, ".", &[]);
+    assert_eq!((pointers.lines().count(), ran.join(" ").as_str()), (4, "x"));
+    // None at all: stages are meant, and there is none.
+    sandbox.git(["rm", "-qf", "dvc.yaml", "sub/dvc.yaml", "sub/dvc.lock"]);
+    sandbox.commit("data alone");
+    assert_eq!(dvc.call(&sandbox, &["repro"]).0, 255);
+    pipe(&sandbox, &["repro"]).code(2).tells(&["there is no dvc.yaml", "hint: `pipe commit` records"]);
+}
+
+#[test]
+fn data_that_no_stage_reads_is_left_alone() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write("dvc.yaml", "stages:\n  a:\n    cmd: cat used > o\n    deps: [used]\n    outs: [o]\n");
+    for data in ["used", "huge", "other"] {
+        sandbox.write(data, format!("{data}\n"));
+        dvc.ok(&sandbox, &["add", "-q", data]);
+    }
+    sandbox.write("../source", "far\n");
+    let source = sandbox.path("../source");
+    dvc.ok(&sandbox, &["import-url", "-q", "--no-download", source.to_str().unwrap(), "far"]);
+    sandbox.commit("all");
+    // One of many was brought, and another was deleted to make room.
+    for gone in ["huge", "other"] {
+        sandbox.remove(gone);
+    }
+    let blob = sandbox.read("huge.dvc");
+    let digest = blob.split("md5: ").nth(1).unwrap().lines().next().unwrap();
+    sandbox.remove(&format!(".dvc/cache/files/md5/{}/{}", &digest[..2], &digest[2..]));
+    let before: Vec<String> = ["huge.dvc", "other.dvc", "far.dvc"].map(|file| sandbox.read(file)).into();
+    let is_as_before = || {
+        let now: Vec<String> = ["huge.dvc", "other.dvc", "far.dvc"].map(|file| sandbox.read(file)).into();
+        now == before && !sandbox.exists("huge") && !sandbox.exists("other") && !sandbox.exists("far")
+    };
+    dvc.ok(&sandbox, &["repro", "--dry"]);
+    pipe(&sandbox, &["repro"]).code(0).tells(&["1 stage, 1 pointer: 1 ran, 1 up to date"]);
+    assert!(is_as_before());
+    pipe(&sandbox, &["repro"]).code(0).tells(&["Everything is up to date (1 stage, 1 pointer)"]);
+    assert_eq!(sandbox.json(["repro", "--dry", "--json"])["stages"].as_array().map(Vec::len), Some(2));
+    dvc.ok(&sandbox, &["repro"]);
+    assert!(is_as_before());
+    // What is half edited is nobody's record yet.
+    sandbox.write("other", "half\n");
+    pipe(&sandbox, &["repro", "-f"]).code(0);
+    assert_eq!(sandbox.read("other.dvc"), before[1]);
+    // Who names it, or all, means it.
+    pipe(&sandbox, &["repro", "other.dvc"]).code(0).tells(&["1 pointer: 1 recorded"]);
+    assert!(sandbox.read("other.dvc") != before[1]);
+    sandbox.remove("other");
+    pipe(&sandbox, &["repro", "other"]).code(0).tells(&["1 pointer: 1 restored"]);
+    pipe(&sandbox, &["repro", "huge.dvc"]).code(2);
+    assert_eq!(dvc.call(&sandbox, &["repro", "-P"]).0, 255);
+    pipe(&sandbox, &["repro", "-P"]).code(2);
 }
 
 #[test]

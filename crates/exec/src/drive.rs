@@ -64,6 +64,8 @@ pub struct Options {
     pub force_downstream: bool,
     /// What a failure means for the others.
     pub on_failure: OnFailure,
+    /// Sources that nobody asked for and no stage reads: where one cannot be had, that is no failure.
+    pub spare: HashSet<StageId>,
     /// Restore nothing from the stage cache.
     pub no_stage_cache: bool,
     /// Store no outs in the cache; the lock is written all the same.
@@ -105,6 +107,8 @@ pub struct Summary {
     pub unrecorded: usize,
     /// Stages that failed, in the order they did.
     pub failed: Vec<(StageId, Failure)>,
+    /// Sources that cannot be had and that nothing needs, with the reasons, in the order of the files.
+    pub spared: Vec<(StageId, Vec<StaleReason>)>,
     /// Stages that did not run because one before them failed.
     pub blocked: usize,
     /// Stages that did not start because everything stopped.
@@ -247,6 +251,10 @@ pub fn drive(
                     }
                     schedule.done(id);
                 }
+                Err(Failure::MissingInput(reasons)) if options.spare.contains(&id) => {
+                    summary.spared.push((id, reasons));
+                    schedule.done(id);
+                }
                 Err(failure) => {
                     halted |= options.on_failure == OnFailure::Stop || summary.interrupted;
                     if options.on_failure == OnFailure::Ignore {
@@ -262,6 +270,7 @@ pub fn drive(
             }
         }
     });
+    summary.spared.sort_by_key(|(id, _)| *id);
     summary.unrecorded = shop.unrecorded.load(Ordering::SeqCst);
     durations.save();
     let left = |id: &StageId| matches!(schedule.state(*id), StageState::Ready | StageState::Want);
@@ -349,10 +358,14 @@ impl<'l> Shop<'_, 'l> {
         let attempt = Attempt { shop: self, id, stage, forced };
         let mut told = false;
         let result = attempt.go(&mut told);
-        let is_busy = self.options.wait && matches!(result, Err(Failure::Busy(_)));
+        let is_none = match &result {
+            Err(Failure::Busy(_)) => self.options.wait,
+            Err(Failure::MissingInput(_)) => self.options.spare.contains(&id),
+            _ => false,
+        };
         if let Err(failure) = &result
             && !told
-            && !is_busy
+            && !is_none
         {
             self.crew.observer.event(Event::Failed { stage: id, failure, folder: None, partial: None });
         }
