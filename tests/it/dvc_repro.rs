@@ -228,3 +228,75 @@ stages:
     assert!(told.contains("t: stale\n  out raw does not exist\n  out o does not exist\n"), "{told}");
     assert!(told.contains("u: stale\n  out o does not exist\n  out p does not exist\n"), "{told}");
 }
+
+#[test]
+fn what_dvc_takes_for_no_list_is_refused_with_its_place() {
+    let (mut dvc, sandbox) = started();
+    let stage = "stages:\n  b:\n    cmd: echo b > o\n    outs: [o]\n";
+    let mut cases: Vec<(String, String)> = Vec::new();
+    for (key, expected) in [
+        ("vars", "a list"),
+        ("params", "a list"),
+        ("metrics", "a list"),
+        ("plots", "a list"),
+        ("artifacts", "a map"),
+    ] {
+        let text = format!("{stage}{key}:\n");
+        cases.push((text, format!("dvc.yaml:5:{}: `{key}`: expected {expected}, found null", key.len() + 1)));
+    }
+    for (key, expected) in [
+        ("deps", "a list"),
+        ("params", "a list"),
+        ("metrics", "a list"),
+        ("plots", "a list"),
+        ("vars", "a list"),
+        ("wdir", "a string"),
+        ("desc", "a string"),
+        ("frozen", "`true` or `false`"),
+        ("always_changed", "`true` or `false`"),
+    ] {
+        let fault = |line, column, name| {
+            format!("dvc.yaml:{line}:{column}: `{name}`: expected {expected}, found null")
+        };
+        let name = format!("stages.b.{key}");
+        cases.push((format!("{stage}    {key}:\n"), fault(5, key.len() + 5, name)));
+        let name = format!("stages.b.do.{key}");
+        let text = format!("stages:\n  b:\n    foreach: [1]\n    do:\n      cmd: echo\n      {key}:\n");
+        cases.push((text, fault(6, key.len() + 7, name)));
+    }
+    let map = "dvc.yaml:6:3: `plots`: expected a list, found a map";
+    cases.push((format!("{stage}plots:\n  a.csv:\n    x: y\n"), map.to_owned()));
+    cases.push(("stages:\n".to_owned(), "dvc.yaml:1:7: `stages`: expected a map, found null".to_owned()));
+    for (text, fault) in cases {
+        sandbox.write("dvc.yaml", &text);
+        let (code, out, err) = dvc.call(&sandbox, &["stage", "list"]);
+        assert!(code == 255 && err.contains("validation failed"), "{text}{code} {out} {err}");
+        pipe(&sandbox, &["repro", "--dry"]).code(2).tells(&[&fault]);
+    }
+    // To others it is no fault.
+    for text in ["stages: {}\n", "", "stages:\n  b:\n    cmd: echo\n    meta:\n"] {
+        sandbox.write("dvc.yaml", text);
+        dvc.ok(&sandbox, &["stage", "list"]);
+        sandbox.ok(["stage", "list"]);
+    }
+}
+
+#[test]
+fn an_empty_command_is_a_fault_of_its_stage_alone() {
+    let (mut dvc, sandbox) = started();
+    let stages = |cmd: &str| {
+        let more = "  b:\n    cmd: ['', echo b > p]\n    outs: [p]\n";
+        sandbox.write("dvc.yaml", format!("stages:\n  a:\n    cmd: {cmd}\n    outs: [o]\n{more}"));
+    };
+    for cmd in ["''", "[]"] {
+        stages(cmd);
+        let (code, _, err) = dvc.call(&sandbox, &["repro", "a"]);
+        pipe(&sandbox, &["repro", "a"]).code(2).tells(&["Failed a: its command in dvc.yaml is empty"]);
+        assert_eq!(code, 255, "{cmd}: {err}");
+        dvc.ok(&sandbox, &["repro", "-f", "b"]);
+        pipe(&sandbox, &["repro", "b"]).code(0).tells(&["Everything is up to date (1 stage)"]);
+        pipe(&sandbox, &["repro", "-f", "b"]).code(0).tells(&["1 stage: 1 ran"]);
+        let told = sandbox.pipe(["repro", "--dry"]).code(2).stdout;
+        assert!(told.contains("a: cannot run: its command in dvc.yaml is empty\nb: up to date\n"), "{told}");
+    }
+}
