@@ -324,7 +324,9 @@ fn take_spared(
 ) -> Vec<(StageId, Vec<StaleReason>)> {
     let mut spared = Vec::new();
     plan.retain(|(id, judged)| match &judged.decision {
-        Decision::Unknown { reasons } if spare.contains(id) => {
+        Decision::Unknown { reasons }
+            if spare.contains(id) && reasons.iter().all(StaleReason::leaves_data_out) =>
+        {
             spared.push((*id, reasons.clone()));
             false
         }

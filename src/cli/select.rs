@@ -58,7 +58,7 @@ impl SelectArgs {
     /// that one of these stages reads, or that all is meant with.
     ///
     /// # Errors
-    /// When a target names nothing, or nothing is there that could be meant without one.
+    /// When a target names nothing.
     pub fn stages_to_reproduce(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
         if project.dialect == Dialect::Native || self.all_pipelines {
             return self.stages(pipeline, project);
@@ -67,17 +67,11 @@ impl SelectArgs {
             true => pipeline.own_stages(),
             false => self.named(pipeline, project)?,
         };
-        if named.is_empty() && !pipeline.has_own_file() {
-            let file = project.dialect.pipeline_file();
-            return Err(CliError::message(format!("there is no {file}, and so no stage that could run")).hint(
-                "`pipe commit` records data that was edited, `pipe checkout` brings back what is gone; `-P` does both",
-            ));
-        }
-        // A file without stages means everything to DVC.
+        // A file without stages means everything to DVC; so does none here, where DVC fails.
         Ok(if named.is_empty() { pipeline.graph.order().to_vec() } else { self.around(pipeline, &named) })
     }
 
-    /// Data among the stages `wanted` that nobody named and none of them reads.
+    /// Data among the stages `wanted` that nobody named and none of them reads. Where there is data alone, it is meant.
     pub fn spare(&self, pipeline: &Pipeline, wanted: &[StageId]) -> HashSet<StageId> {
         let is_data = |id: &StageId| pipeline.stage(*id).is_source();
         let is_named = !self.targets.is_empty() && !self.glob && !self.recursive && !self.pipeline;
@@ -85,6 +79,9 @@ impl SelectArgs {
             return HashSet::new();
         }
         let readers: Vec<StageId> = wanted.iter().copied().filter(|id| !is_data(id)).collect();
+        if readers.is_empty() {
+            return HashSet::new();
+        }
         let needed: HashSet<StageId> = pipeline.graph.with_upstream(&readers).into_iter().collect();
         wanted.iter().copied().filter(|id| is_data(id) && !needed.contains(id)).collect()
     }

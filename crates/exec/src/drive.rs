@@ -80,6 +80,13 @@ pub struct Options {
     pub durations: PathBuf,
 }
 
+impl Options {
+    /// Whether it is no failure that a source cannot be had, for these reasons.
+    fn may_lack(&self, id: StageId, reasons: &[StaleReason]) -> bool {
+        self.spare.contains(&id) && reasons.iter().all(StaleReason::leaves_data_out)
+    }
+}
+
 /// What a failure of a stage means for the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
@@ -251,7 +258,7 @@ pub fn drive(
                     }
                     schedule.done(id);
                 }
-                Err(Failure::MissingInput(reasons)) if options.spare.contains(&id) => {
+                Err(Failure::MissingInput(reasons)) if options.may_lack(id, &reasons) => {
                     summary.spared.push((id, reasons));
                     schedule.done(id);
                 }
@@ -360,7 +367,7 @@ impl<'l> Shop<'_, 'l> {
         let result = attempt.go(&mut told);
         let is_none = match &result {
             Err(Failure::Busy(_)) => self.options.wait,
-            Err(Failure::MissingInput(_)) => self.options.spare.contains(&id),
+            Err(Failure::MissingInput(reasons)) => self.options.may_lack(id, reasons),
             _ => false,
         };
         if let Err(failure) = &result
