@@ -8,7 +8,7 @@ use clap::Args;
 use disk::Sharing;
 use exec::{
     Assessment, Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, MadeSince, OnFailure, Options,
-    Recall, Summary, Supplier, World, drive, survey,
+    Recall, Summary, Supplier, World, drive, leaves_data_out, survey,
 };
 use pipeline::{Pipeline, StageId, StaleReason};
 
@@ -324,9 +324,7 @@ fn take_spared(
 ) -> Vec<(StageId, Vec<StaleReason>)> {
     let mut spared = Vec::new();
     plan.retain(|(id, judged)| match &judged.decision {
-        Decision::Unknown { reasons }
-            if spare.contains(id) && reasons.iter().all(StaleReason::leaves_data_out) =>
-        {
+        Decision::Unknown { reasons } if spare.contains(id) && leaves_data_out(reasons) => {
             spared.push((*id, reasons.clone()));
             false
         }

@@ -83,8 +83,14 @@ pub struct Options {
 impl Options {
     /// Whether it is no failure that a source cannot be had, for these reasons.
     fn may_lack(&self, id: StageId, reasons: &[StaleReason]) -> bool {
-        self.spare.contains(&id) && reasons.iter().all(StaleReason::leaves_data_out)
+        self.spare.contains(&id) && leaves_data_out(reasons)
     }
+}
+
+/// Whether data cannot be had for these reasons, rather than not be read.
+pub fn leaves_data_out(reasons: &[StaleReason]) -> bool {
+    let mut blocking = reasons.iter().filter(|reason| reason.blocks_verdict());
+    blocking.all(|reason| reason.is_to_be_fetched() || reason.is_of_pointer())
 }
 
 /// What a failure of a stage means for the others.

@@ -472,11 +472,6 @@ impl StaleReason {
         )
     }
 
-    /// Whether it keeps data from being had, rather than from being read, or leaves a verdict possible.
-    pub fn leaves_data_out(&self) -> bool {
-        !self.blocks_verdict() || self.is_to_be_fetched() || self.is_of_pointer()
-    }
-
     /// Whether recording the data as it is would undo what somebody else recorded in its pointer, or what was never here.
     pub fn is_of_pointer(&self) -> bool {
         matches!(
