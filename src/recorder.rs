@@ -386,6 +386,14 @@ impl<'a> Recorder<'a> {
 
 impl Host for Recorder<'_> {
     fn permit(&self, stage: &Stage) -> Result<(), String> {
+        let is_empty = match &stage.command {
+            pipeline::Command::Script(script) => script.is_empty(),
+            pipeline::Command::List(scripts) => scripts.is_empty(),
+            pipeline::Command::None => false,
+        };
+        if is_empty {
+            return Err(format!("its command in {} is empty", stage.address.file));
+        }
         let half = stage.outs.iter().find(|out| {
             stage.command == pipeline::Command::None && self.project.is_half_checked_out(&out.path)
         });

@@ -1,6 +1,6 @@
 //! `pipe repro`: brings stages up to date.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use base::ProjectPath;
@@ -8,8 +8,8 @@ use cache::Counted;
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, MadeSince, OnFailure, Options, Recall,
-    Summary, Supplier, World, drive, survey,
+    Assessment, Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, MadeSince, OnFailure, Options,
+    Recall, Summary, Supplier, World, drive, leaves_data_out, survey,
 };
 use pipeline::{Pipeline, StageId, StaleReason};
 
@@ -101,6 +101,9 @@ pub struct ReproArgs {
     no_wait: bool,
 }
 
+/// So much data is named of what is left alone.
+const NAMED: usize = 3;
+
 fn parse_resource(text: &str) -> Result<(String, u64), String> {
     let wrong = || format!("`{text}` is not NAME=COUNT");
     let (name, count) = text.split_once('=').ok_or_else(wrong)?;
@@ -153,10 +156,11 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let (mut pipeline, mut origin) = project.pipeline_with_origin()?;
     refuse_unread(&origin.unread)?;
     project.refuse_ignored_locks(&pipeline)?;
-    let wanted = args.select.stages(&pipeline, &project)?;
+    let wanted = args.select.stages_to_reproduce(&pipeline, &project)?;
     if !args.dry && update::follow(&project, &pipeline, &wanted, printer)? {
         (pipeline, origin) = project.pipeline_with_origin()?;
     }
+    let spare = args.select.spare(&pipeline, &wanted);
     tell_unasked(&args.resources, &pipeline, printer);
     let workspace = args.verify.workspace(&project, printer)?;
     let builtins = Project::builtins();
@@ -183,7 +187,10 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         let mut plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| conditions);
         tell_damage(&workspace, printer);
         leftovers::foretell(&pipeline, &workspace, &leftovers, &mut plan);
+        let is_there = !args.pull || args.dry;
+        let spared = if is_there { take_spared(&mut plan, &spare) } else { Vec::new() };
         if args.dry {
+            tell_spared(&pipeline, &spared, printer);
             update::foretell(&project, &pipeline, (&workspace, &ledger), &mut plan, printer)?;
             if !args.json {
                 for leftover in &leftovers {
@@ -200,10 +207,13 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         if nothing && leftovers.is_empty() && !ledger.has_unwritten() {
             // A project that cannot be written to is no reason to fail where nothing is to be written.
             let _ = workspace.save_state();
-            if asks_only {
+            // What is remembered is answered without a word about data that is not here.
+            if asks_only && spared.is_empty() {
                 question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
             }
-            say_up_to_date(counted(&pipeline, &wanted), printer);
+            tell_spared(&pipeline, &spared, printer);
+            let judged: Vec<StageId> = plan.iter().map(|(id, _)| *id).collect();
+            say_up_to_date(counted(&pipeline, &judged), printer);
             return Ok(());
         }
         workspace.end_witness();
@@ -250,7 +260,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         confirm: args.interactive.then_some(&confirm),
         stop: &interrupt.stop,
     };
-    let options = options(args, &project);
+    let options = Options { spare, ..options(args, &project) };
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
     view.close();
     tell_damage(&workspace, printer);
@@ -258,6 +268,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let saved = workspace.save_state();
     let summary = driven?;
     saved?;
+    tell_spared(&pipeline, &summary.spared, printer);
+    let wanted: Vec<StageId> =
+        wanted.into_iter().filter(|id| !summary.spared.iter().any(|(spared, _)| spared == id)).collect();
     let failed = |id: &StageId| summary.failed.iter().any(|(failed, _)| failed == id);
     let good: Vec<StageId> = wanted.iter().filter(|id| !failed(id)).copied().collect();
     if let Err(fault) = placed::remember(&project, (&pipeline, &good), &ledger, &workspace) {
@@ -302,7 +315,40 @@ fn options(args: &ReproArgs, project: &Project) -> Options {
         root: project.root.clone(),
         wait: !args.no_wait && project.enclosing_stage().is_none(),
         durations: project.pipe_path("tmp").join("durations.json"),
+        spare: HashSet::new(),
     }
+}
+
+/// Takes out of `plan` the data among `spare` that cannot be had; with the reasons.
+fn take_spared(
+    plan: &mut Vec<(StageId, Assessment)>,
+    spare: &HashSet<StageId>,
+) -> Vec<(StageId, Vec<StaleReason>)> {
+    let mut spared = Vec::new();
+    plan.retain(|(id, judged)| match &judged.decision {
+        Decision::Unknown { reasons } if spare.contains(id) && leaves_data_out(reasons) => {
+            spared.push((*id, reasons.clone()));
+            false
+        }
+        _ => true,
+    });
+    spared
+}
+
+/// Tells of data that cannot be had and that nothing needs.
+fn tell_spared(pipeline: &Pipeline, spared: &[(StageId, Vec<StaleReason>)], printer: Printer) {
+    if spared.is_empty() {
+        return;
+    }
+    let names: Vec<String> = spared.iter().map(|(id, _)| pipeline.stage(*id).address.to_string()).collect();
+    let reasons: Vec<&StaleReason> = spared.iter().flat_map(|(_, reasons)| reasons).collect();
+    let pointers = if names.len() == 1 { "pointer" } else { "pointers" };
+    printer.warn(format_args!(
+        "{} {pointers} left alone, which no stage here needs ({}): {}",
+        names.len(),
+        report::few_text(&names, NAMED, ", "),
+        report::few_text(&reasons, NAMED, "; ")
+    ));
 }
 
 /// Keeps the cached outs of `wanted` out of git, and says so.

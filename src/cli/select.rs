@@ -1,8 +1,10 @@
 //! Which stages a command is about: targets, and the flags that widen or narrow what they name.
 
+use std::collections::HashSet;
+
 use base::ProjectPath;
 use clap::Args;
-use pipeline::{Pipeline, StageId};
+use pipeline::{Dialect, Pipeline, StageId};
 
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
@@ -12,7 +14,7 @@ use crate::project::Project;
 #[command(next_help_heading = "Which stages")]
 pub struct SelectArgs {
     /// Stages, groups, outs, pipeline files or their folders, and what they need [default: the stages of the nearest
-    /// pipeline file, and what they need]
+    /// pipeline file, else of all of the project, and what they need]
     #[arg(value_name = "TARGET", help_heading = None)]
     pub targets: Vec<String>,
     /// Take the targets alone, without what they need
@@ -49,16 +51,53 @@ impl SelectArgs {
             let all = pipeline.default_stages();
             return Ok(if self.pipeline { together(pipeline, &all) } else { all });
         }
-        let targets = self.named(pipeline, project)?;
-        Ok(if self.single_item {
+        Ok(self.around(pipeline, &self.named(pipeline, project)?))
+    }
+
+    /// The stages that a reproduction is about. In projects of DVC those that `dvc repro` takes: data alone that is named,
+    /// that one of these stages reads, or that all is meant with.
+    ///
+    /// # Errors
+    /// When a target names nothing.
+    pub fn stages_to_reproduce(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
+        if project.dialect == Dialect::Native || self.all_pipelines {
+            return self.stages(pipeline, project);
+        }
+        let named = match self.targets.is_empty() && !self.recursive {
+            true => pipeline.own_stages(),
+            false => self.named(pipeline, project)?,
+        };
+        // A file without stages means everything to DVC; so does none here, where DVC fails.
+        Ok(if named.is_empty() { pipeline.graph.order().to_vec() } else { self.around(pipeline, &named) })
+    }
+
+    /// Data among the stages `wanted` that nobody named and none of them reads. Where there is data alone, it is meant.
+    pub fn spare(&self, pipeline: &Pipeline, wanted: &[StageId]) -> HashSet<StageId> {
+        let is_data = |id: &StageId| pipeline.stage(*id).is_source();
+        let is_named = !self.targets.is_empty() && !self.glob && !self.recursive && !self.pipeline;
+        if is_named || pipeline.dialect() == Dialect::Dvc {
+            return HashSet::new();
+        }
+        let readers: Vec<StageId> = wanted.iter().copied().filter(|id| !is_data(id)).collect();
+        if readers.is_empty() {
+            return HashSet::new();
+        }
+        let needed: HashSet<StageId> = pipeline.graph.with_upstream(&readers).into_iter().collect();
+        wanted.iter().copied().filter(|id| is_data(id) && !needed.contains(id)).collect()
+    }
+
+    /// `targets`, with what the flags say beside them.
+    fn around(&self, pipeline: &Pipeline, targets: &[StageId]) -> Vec<StageId> {
+        let graph = &pipeline.graph;
+        if self.single_item {
             graph.order().iter().copied().filter(|id| targets.contains(id)).collect()
         } else if self.downstream {
-            graph.with_downstream(&targets)
+            graph.with_downstream(targets)
         } else if self.pipeline {
-            together(pipeline, &targets)
+            together(pipeline, targets)
         } else {
-            graph.with_upstream(&targets)
-        })
+            graph.with_upstream(targets)
+        }
     }
 
     /// The same; without any choice all stages of all pipeline files, where that is what the project's dialect means.
@@ -98,8 +137,11 @@ impl SelectArgs {
             let before = found.len();
             found.extend(pipeline.ids().filter(|id| {
                 let address = &pipeline.stage(*id).address;
-                pattern.matches(&address.spelled())
-                    || (address.file == pipeline.file && pattern.matches(&address.name))
+                let is_near = address.file == pipeline.file;
+                // DVC knows patterns for stages of one file alone.
+                let is_meant = project.dialect == Dialect::Native || is_near || target.contains(':');
+                (is_meant && pattern.matches(&address.spelled()))
+                    || (is_near && pattern.matches(&address.name))
             }));
             if found.len() == before {
                 return Err(CliError::message(format!("no stage's name matches `{target}`")).hint(

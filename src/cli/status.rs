@@ -325,6 +325,15 @@ fn tell_now(pipeline: &Pipeline, id: StageId, judged: &mut Assessment, now: Asse
         Decision::Run { .. } | Decision::Restore { .. } if reasons.is_empty() && !on.is_empty() => {
             judged.decision = Decision::Depends { reasons, on };
         }
+        // What it lacks now, beside reasons of its own.
+        Decision::Run { reasons: known } | Decision::Restore { reasons: known, .. } => {
+            let is_of_path = |reason: &StaleReason| matches!(reason.subject(), Subject::Path(_));
+            let is_same = |one: &StaleReason, other: &StaleReason| {
+                one == other || (is_of_path(one) && one.subject() == other.subject())
+            };
+            known.retain(|reason| !reasons.iter().any(|now| is_same(now, reason)));
+            known.splice(..0, reasons);
+        }
         _ => {}
     }
 }

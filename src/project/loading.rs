@@ -100,10 +100,11 @@ pub fn one_tool(own: Option<&ProjectPath>, strangers: &[ProjectPath]) -> CliResu
 }
 
 impl Project {
-    /// The pipeline file meant without a target: that of the current folder, else of the nearest above.
+    /// The pipeline file meant without a target: that of the current folder, else of the nearest above. Where others alone
+    /// lie in the project, that of its root, which is not there: all of them are meant.
     ///
     /// # Errors
-    /// When there is none up to the project's root.
+    /// When the project has none.
     pub fn pipeline_file(&self) -> CliResult<ProjectPath> {
         let mut folder = Some(self.base.clone());
         while let Some(at) = folder {
@@ -113,11 +114,8 @@ impl Project {
             }
             folder = at.parent();
         }
-        // Stages and data of a DVC project count wherever they stand.
-        if self.dialect == Dialect::Dvc
-            && let Some(file) = look_around(&self.root, self.dialect).pipelines.into_iter().next()
-        {
-            return Ok(file);
+        if self.is_one()? && !look_around(&self.root, self.dialect).pipelines.is_empty() {
+            return Ok(ProjectPath::root().join(self.dialect.pipeline_file()));
         }
         let place = self.base.to_path(&self.root);
         let hint = match self.dialect {

@@ -420,7 +420,7 @@ fn what_follows_its_source_is_foretold_and_brought_back() {
     move_on(&mut dvc, &sandbox);
     // Edited here, while its source has nothing new.
     sandbox.write("code", "edited\n");
-    let plan = pipe(&sandbox, &["repro", "--dry"]).code(0).stdout;
+    let plan = pipe(&sandbox, &["repro", "-P", "--dry"]).code(0).stdout;
     for line in [
         "d.dvc: would be updated from its source: data (../source) has other data\n",
         "code.dvc: would be updated from its source: code (../source) has other data\n",
@@ -433,9 +433,14 @@ fn what_follows_its_source_is_foretold_and_brought_back() {
     let actions: Vec<_> = plan["stages"].as_array().unwrap().iter().map(|stage| &stage["action"]).collect();
     assert_eq!(actions, ["update", "depends"]);
     assert_eq!(sandbox.read("d/a"), "1\n");
-    pipe(&sandbox, &["repro"]).code(0).tells(&["Updated d", "Saved code", "Brought back code", "Finished a"]);
+    pipe(&sandbox, &["repro", "-P"]).code(0).tells(&[
+        "Updated d",
+        "Saved code",
+        "Brought back code",
+        "Finished a",
+    ]);
     assert_eq!((sandbox.read("p"), sandbox.read("code")), ("another\n".to_owned(), "c\n".to_owned()));
-    let plan = pipe(&sandbox, &["repro", "--dry"]).code(0).stdout;
+    let plan = pipe(&sandbox, &["repro", "-P", "--dry"]).code(0).stdout;
     assert!(plan.lines().all(|line| line.ends_with(": up to date")), "{plan}");
 }
 

@@ -207,3 +207,26 @@ fn a_folder_with_a_lock_is_read_when_the_lock_is_written() {
     assert!(!sandbox.read("n/pipeline.lock").contains("more"));
     assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
 }
+
+#[test]
+fn where_no_pipeline_file_is_near_all_are_meant() {
+    let sandbox = Sandbox::new();
+    for name in ["a", "b"] {
+        let text = format!("stages:\n  {name}:\n    cmd: echo {name} > o\n    outs: [o]\n");
+        sandbox.write(&format!("{name}/pipeline.yaml"), text);
+    }
+    sandbox.write("empty/x", "");
+    sandbox.write("data", "1\n");
+    for folder in [".", "empty"] {
+        let list = sandbox.ok(["--cd", folder, "stage", "list", "--names-only"]);
+        assert_eq!(list.stdout, "a/pipeline.yaml:a\nb/pipeline.yaml:b\n");
+        let plan = sandbox.json(["--cd", folder, "repro", "--dry", "--json"]);
+        assert_eq!(plan["stages"].as_array().map(Vec::len), Some(2));
+        let status = sandbox.json(["--cd", folder, "status", "--json"]);
+        assert_eq!(status["stages"].as_array().map(Vec::len), Some(2));
+    }
+    sandbox.ok(["--cd", "empty", "repro"]).tells(&["2 stages: 2 ran"]);
+    sandbox.ok(["add", "data"]);
+    sandbox.ok(["repro"]).tells(&["Everything is up to date (2 stages, 1 pointer)"]);
+    sandbox.ok(["--cd", "a", "repro"]).tells(&["Everything is up to date (1 stage)"]);
+}

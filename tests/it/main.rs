@@ -51,6 +51,7 @@ mod dvc_old;
 mod dvc_outside;
 mod dvc_paths;
 mod dvc_random;
+mod dvc_repro;
 mod dvc_things;
 mod dvc_tool;
 mod dvc_unrecordable;

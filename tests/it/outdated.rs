@@ -432,3 +432,55 @@ fn data_that_was_moved_is_removed_where_no_pointer_tells_of_it() {
         assert!(!sandbox.exists("solo") && !sandbox.exists("big"));
     }
 }
+
+#[test]
+fn data_that_cannot_be_had_and_that_no_stage_reads_stops_nothing() {
+    let sandbox = Sandbox::with_pipeline(
+        "\
+stages:
+  a:
+    cmd: cat used > o
+    deps: [used]
+    outs: [o]
+  b:
+    cmd: cat o > p
+    deps: [o]
+    outs: [p]
+",
+    );
+    for data in ["used", "huge", "moved"] {
+        sandbox.write(data, format!("{data}\n"));
+    }
+    sandbox.ok(["add", "used", "huge", "moved"]);
+    sandbox.commit("first");
+    // Git moves the pointer of data that was edited meanwhile.
+    sandbox.write("moved", "second\n");
+    sandbox.ok(["add", "moved"]);
+    sandbox.commit("second");
+    sandbox.git(["checkout", "-q", "HEAD~1"]);
+    sandbox.write("moved", "edited\n");
+    sandbox.remove("huge");
+    std::fs::remove_dir_all(sandbox.path(".pipe/cache")).unwrap();
+    let pointer = sandbox.read("moved.pipe");
+    let warning = "2 pointers left alone, which no stage here needs (huge.pipe, moved.pipe)";
+    let missing = "data huge is neither in the workspace nor in the cache";
+    sandbox.ok(["repro", "--dry"]).tells(&[warning, missing]);
+    sandbox.ok(["repro"]).tells(&[warning, missing, "2 stages, 1 pointer: 2 ran"]);
+    assert_eq!((sandbox.read("p"), sandbox.read("moved.pipe")), ("used\n".to_owned(), pointer.clone()));
+    for _ in 0..2 {
+        sandbox.ok(["repro"]).tells(&[warning, "Everything is up to date (2 stages, 1 pointer)"]);
+    }
+    sandbox.ok(["repro", "-P", "-f"]).tells(&[warning, "2 ran"]);
+    // A remote may have it, and one that has it not changes nothing.
+    sandbox.ok(["config", "remote.r.url", "../remote"]);
+    sandbox.ok(["config", "core.remote", "r"]);
+    std::fs::create_dir(sandbox.path("../remote")).unwrap();
+    sandbox.ok(["repro", "--pull"]).tells(&[warning]);
+    assert_eq!((sandbox.read("moved"), sandbox.read("moved.pipe")), ("edited\n".to_owned(), pointer));
+    // Who names it means it.
+    sandbox.pipe(["repro", "huge"]).code(2).tells(&[missing]);
+    sandbox.pipe(["status"]).code(2);
+    // Data that a stage reads is needed.
+    sandbox.edit("pipeline.yaml", "deps: [o]", "deps: [o, huge]");
+    sandbox.pipe(["repro"]).code(2).tells(&[missing]);
+}

@@ -64,6 +64,8 @@ pub struct Options {
     pub force_downstream: bool,
     /// What a failure means for the others.
     pub on_failure: OnFailure,
+    /// Sources that nobody asked for and no stage reads: where one cannot be had, that is no failure.
+    pub spare: HashSet<StageId>,
     /// Restore nothing from the stage cache.
     pub no_stage_cache: bool,
     /// Store no outs in the cache; the lock is written all the same.
@@ -76,6 +78,19 @@ pub struct Options {
     pub root: PathBuf,
     /// Where it is noted how long stages took.
     pub durations: PathBuf,
+}
+
+impl Options {
+    /// Whether it is no failure that a source cannot be had, for these reasons.
+    fn may_lack(&self, id: StageId, reasons: &[StaleReason]) -> bool {
+        self.spare.contains(&id) && leaves_data_out(reasons)
+    }
+}
+
+/// Whether data cannot be had for these reasons, rather than not be read.
+pub fn leaves_data_out(reasons: &[StaleReason]) -> bool {
+    let mut blocking = reasons.iter().filter(|reason| reason.blocks_verdict());
+    blocking.all(|reason| reason.is_to_be_fetched() || reason.is_of_pointer())
 }
 
 /// What a failure of a stage means for the others.
@@ -105,6 +120,8 @@ pub struct Summary {
     pub unrecorded: usize,
     /// Stages that failed, in the order they did.
     pub failed: Vec<(StageId, Failure)>,
+    /// Sources that cannot be had and that nothing needs, with the reasons, in the order of the files.
+    pub spared: Vec<(StageId, Vec<StaleReason>)>,
     /// Stages that did not run because one before them failed.
     pub blocked: usize,
     /// Stages that did not start because everything stopped.
@@ -247,6 +264,10 @@ pub fn drive(
                     }
                     schedule.done(id);
                 }
+                Err(Failure::MissingInput(reasons)) if options.may_lack(id, &reasons) => {
+                    summary.spared.push((id, reasons));
+                    schedule.done(id);
+                }
                 Err(failure) => {
                     halted |= options.on_failure == OnFailure::Stop || summary.interrupted;
                     if options.on_failure == OnFailure::Ignore {
@@ -262,6 +283,7 @@ pub fn drive(
             }
         }
     });
+    summary.spared.sort_by_key(|(id, _)| *id);
     summary.unrecorded = shop.unrecorded.load(Ordering::SeqCst);
     durations.save();
     let left = |id: &StageId| matches!(schedule.state(*id), StageState::Ready | StageState::Want);
@@ -351,10 +373,14 @@ impl<'l> Shop<'_, 'l> {
         let attempt = Attempt { shop: self, id, stage, forced };
         let mut told = false;
         let result = attempt.go(&mut told);
-        let is_busy = self.options.wait && matches!(result, Err(Failure::Busy(_)));
+        let is_none = match &result {
+            Err(Failure::Busy(_)) => self.options.wait,
+            Err(Failure::MissingInput(reasons)) => self.options.may_lack(id, reasons),
+            _ => false,
+        };
         if let Err(failure) = &result
             && !told
-            && !is_busy
+            && !is_none
         {
             self.crew.observer.event(Event::Failed { stage: id, failure, folder: None, partial: None });
         }

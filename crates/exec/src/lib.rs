@@ -35,7 +35,7 @@ pub use budget::Limits;
 pub use claim::{Claim, Claims, InTheWay, Wish};
 pub use commit::{Committable, commit, committable};
 pub use cut_off::{Below, MadeSince, Recall, record_mark};
-pub use drive::{Confirm, Crew, OnFailure, Options, Summary, drive};
+pub use drive::{Confirm, Crew, OnFailure, Options, Summary, drive, leaves_data_out};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplier, signal_name};
 pub use ledger::{Ledger, LedgerError};

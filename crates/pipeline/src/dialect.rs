@@ -238,6 +238,16 @@ impl Dialect {
         self == Dialect::Dvc
     }
 
+    /// Whether null is none of the lists and maps of a pipeline file, and `plots` at its top is no map.
+    pub(crate) fn refuses_null(self) -> bool {
+        self == Dialect::Dvc
+    }
+
+    /// Whether a stage may have no command: it is refused only when it is to run.
+    pub(crate) fn takes_empty_commands(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether a stage may write what templates are filled in from. Its next run is told by what stood there before.
     pub(crate) fn outs_may_fill_templates(self) -> bool {
         self == Dialect::Dvc

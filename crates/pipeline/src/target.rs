@@ -20,15 +20,28 @@ pub struct TargetError {
 
 impl Pipeline {
     /// The stages that are meant without a target: those of [`Pipeline::file`] with everything they need, and the
-    /// sources in and below its folder, in the order of the graph.
+    /// sources in and below its folder, in the order of the graph. Everything where that file is not there.
     pub fn default_stages(&self) -> Vec<StageId> {
-        if self.files.len() <= 1 {
+        if self.files.len() <= 1 || !self.has_own_file() {
             return self.graph.order().to_vec();
         }
         let folder = self.file.parent().unwrap_or_default();
         let near = self.sources().filter(|id| folder.contains(&self.stage(*id).address.file));
-        let own: Vec<StageId> = self.stages_of(&self.file).into_iter().chain(near).collect();
+        let own: Vec<StageId> = self.own_stages().into_iter().chain(near).collect();
         self.graph.with_upstream(&own)
+    }
+
+    /// Whether [`Pipeline::file`] is there, which it need not be.
+    pub fn has_own_file(&self) -> bool {
+        self.contents.contains_key(&self.file)
+    }
+
+    /// The stages of [`Pipeline::file`], those of all files where it is not there; without sources.
+    pub fn own_stages(&self) -> Vec<StageId> {
+        if self.has_own_file() {
+            return self.stages_of(&self.file);
+        }
+        self.ids().filter(|id| !self.stage(*id).is_source()).collect()
     }
 
     /// All stages of a pipeline file, in its order.

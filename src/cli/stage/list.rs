@@ -11,7 +11,8 @@ use crate::ui::Printer;
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Stages, groups, outs, pipeline files or their folders [default: the nearest pipeline file]
+    /// Stages, groups, outs, pipeline files or their folders [default: the nearest pipeline file, else
+    /// all of the project]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// List the stages of all pipeline files of the project
@@ -41,7 +42,7 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
     let ids = if args.all {
         pipeline.ids().collect()
     } else if args.targets.is_empty() {
-        pipeline.stages_of(&pipeline.file)
+        pipeline.own_stages()
     } else {
         pipeline.targets(&args.targets, &project.base)?
     };

@@ -7,6 +7,7 @@ pub(crate) mod emit;
 pub(crate) mod keys;
 pub(crate) mod lock;
 pub(crate) mod merge;
+pub(crate) mod nulls;
 pub(crate) mod outs;
 pub(crate) mod paths;
 pub(crate) mod plain;

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use crate::dialect::Dialect;
 use crate::error::{LoadFault, PipelineError};
+use crate::format::dvc::nulls;
 use crate::format::native::needs::{self, Needs};
 use crate::format::native::top::{self, PLOT_KEYS};
 use crate::format::native::tracking;
@@ -216,6 +217,9 @@ pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Pipelin
         false => ([TOP_KEYS, TOP_NOT_YET].concat(), &[][..]),
     };
     check_keys(&root, "the file", &known, not_yet, &mut faults);
+    if dialect.refuses_null() {
+        nulls::refuse(&root, &mut faults);
+    }
     let mut spec = PipelineSpec::default();
     let mut note = |result: Result<(), PipelineError>| faults.extend(result.err());
     note(vars(&root).map(|list| spec.vars = list));
@@ -513,6 +517,8 @@ fn command(stage: &Node<'_, '_>) -> Result<Command, PipelineError> {
         _ => return Err(node.expected("a string or a list of strings").hint(node.quote_hint())),
     };
     match command.scripts() {
+        // A fault of that stage alone, once it is to run.
+        _ if node.dialect().takes_empty_commands() => Ok(command),
         scripts if scripts.is_empty() || scripts.iter().any(|script| script.trim().is_empty()) => {
             Err(node.fault("the command is empty"))
         }

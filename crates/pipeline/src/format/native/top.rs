@@ -60,7 +60,7 @@ pub(crate) fn read(root: &Node<'_, '_>) -> Result<TopSpec, PipelineError> {
 fn plots(root: &Node<'_, '_>) -> Result<Vec<PlotSpec>, PipelineError> {
     let Some(list) = root.get("plots") else { return Ok(Vec::new()) };
     let mut plots = Vec::new();
-    if let Value::Map(_) = list.value {
+    if matches!(list.value, Value::Map(_)) && !root.dialect().refuses_null() {
         for (id, options) in list.entries()? {
             plots.push(PlotSpec { index: None, id: id.to_owned(), options: plot_options(&options)? });
         }
