@@ -167,6 +167,8 @@ impl Project {
         if self.dialect == Dialect::Dvc {
             dvc_config::check(&self.root)?;
         }
+        let own = [PIPE_FOLDER, DVC_FOLDER, ".git"].map(Path::new);
+        disk::make_apart(&self.root, &own, &self.pipe_path(""), &self.making_folder());
         self.with_settings_of(None)
     }
 
@@ -379,6 +381,12 @@ impl Project {
             Some((note, paths.collect()))
         };
         notes.filter_map(|note| read(note.path())).collect()
+    }
+
+    /// Where files of the workspace are made before they get their names: what is left there by a process that was killed
+    /// is seen by neither git nor DVC, and goes with the next command that takes the lock.
+    pub fn making_folder(&self) -> PathBuf {
+        self.pipe_path("tmp").join("files")
     }
 
     /// Where it is noted what processes are at work on, and what they have set aside.

@@ -123,6 +123,7 @@ mod train;
 mod trained;
 #[cfg(feature = "serve")]
 mod ui;
+mod unfinished;
 mod unnamed;
 mod verify;
 mod way_out;
