@@ -9,6 +9,7 @@ use exec::{Ledger, MadeSince, Wish, with_choice};
 use pipeline::{Glob, Pipeline, StageId};
 use serde_json::{Value as Json, json};
 
+use crate::begun::refuse_cut_off_move;
 use crate::cli::repro::tell_ignored;
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::cli::{quoted_path, tell_damage};
@@ -109,6 +110,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         Err(fault) if fault.is_read_only() => (None, Some(fault)),
         Err(fault) => return Err(fault),
     };
+    refuse_cut_off_move(&project, None)?;
     let left = match left.is_empty() {
         true => left,
         false => still_left(&project, &placed, &left)?,

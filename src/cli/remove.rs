@@ -5,6 +5,7 @@ use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
 use crate::cli::stage::remove::{RemoveArgs as StageArgs, clear, run as remove_stages, save};
+use crate::begun::refuse_cut_off_move;
 use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -96,6 +97,7 @@ fn remove_data(
     }
     edits.write()?;
     placed::forget(project, outs.iter().map(|out| &out.path))?;
+    refuse_cut_off_move(project, None)?;
     let pointers = stages.iter().map(|stage| &stage.address.file);
     staging::stage(project, pointers.chain(&ignore_files), printer);
     for stage in &stages {

@@ -48,3 +48,60 @@ fn host() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     host.trim().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
 }
+
+fn note_of_a_move(sandbox: &Sandbox, state: &str, suffix: &str) {
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let note = serde_json::json!({
+        "from": "a", "to": "b", "old": format!("a{suffix}"), "new": format!("b{suffix}"),
+        "holder": {"host": hostname.trim(), "boot": "before", "pid": 999_999_999, "started": 1},
+    });
+    sandbox.write(&format!("{state}/tmp/move"), note.to_string());
+}
+
+#[test]
+fn a_move_that_was_cut_off_is_told_until_it_is_finished() {
+    for (of_dvc, state, suffix) in [(false, ".pipe", ".pipe"), (true, ".dvc/tmp/pipe", ".dvc")] {
+        // Where the data is, and which pointers there are: after the note, after the pointer, after the data, after all.
+        for (at, pointers) in [("a", "a"), ("a", "ab"), ("b", "ab"), ("b", "b")] {
+            let (sandbox, _) = project(of_dvc);
+            sandbox.write("a/x", "1");
+            sandbox.write("other", "2");
+            sandbox.ok(["add", "a"]);
+            let text = sandbox.read(&format!("a{suffix}"));
+            for name in ["a", "b"] {
+                let pointer = format!("{name}{suffix}");
+                match pointers.contains(name) {
+                    true => sandbox.write(&pointer, text.replace("path: a", &format!("path: {name}"))),
+                    false if name == "a" => sandbox.remove(&pointer),
+                    false => {}
+                }
+            }
+            if at != "a" {
+                std::fs::rename(sandbox.path("a"), sandbox.path(at)).unwrap();
+            }
+            note_of_a_move(&sandbox, state, suffix);
+            let story = format!("{at} {pointers} {suffix}");
+            if pointers == "ab" {
+                for words in [&["checkout", "-f"][..], &["add", "other"], &["commit", "-f"], &["repro"]] {
+                    let told = ["a move of a to b was cut off", "`pipe move a b` finishes it"];
+                    sandbox.pipe(words).code(2).tells(&told);
+                }
+                sandbox.pipe(["move", "a", "c"]).code(2).tells(&["`pipe move a b` finishes it"]);
+                sandbox.pipe(["status"]).tells(&["`pipe move a b` finishes it"]);
+                sandbox.pipe(["data", "status"]).tells(&["`pipe move a b` finishes it"]);
+                sandbox.ok(["move", "a", "b"]);
+                assert!(!sandbox.exists(&format!("{state}/tmp/move")), "{story}");
+            }
+            let name = if pointers == "a" { "a" } else { "b" };
+            for words in [&["checkout"][..], &["add", "other"]] {
+                let said = sandbox.ok(words);
+                assert!(!said.stderr.contains("cut off"), "{story}: {}", said.stderr);
+            }
+            for one in ["a", "b"] {
+                assert_eq!(sandbox.exists(one), one == name, "{story}");
+                assert_eq!(sandbox.exists(&format!("{one}{suffix}")), one == name, "{story}");
+            }
+            assert_eq!(sandbox.read(&format!("{name}/x")), "1", "{story}");
+        }
+    }
+}
