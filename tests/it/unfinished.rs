@@ -105,3 +105,24 @@ fn a_move_that_was_cut_off_is_told_until_it_is_finished() {
         }
     }
 }
+
+#[test]
+fn a_removal_of_several_goes_on_where_it_was_cut_off() {
+    for (of_dvc, suffix) in [(false, ".pipe"), (true, ".dvc")] {
+        let (sandbox, _) = project(of_dvc);
+        for name in ["a", "d", "kept"] {
+            sandbox.write(&format!("{name}/x"), name);
+            sandbox.ok(["add", name]);
+        }
+        // As it is after the first pointer.
+        for path in ["a".to_owned(), "d".to_owned(), format!("a{suffix}")] {
+            sandbox.remove(&path);
+        }
+        let [a, d, kept] = ["a", "d", "kept"].map(|name| format!("{name}{suffix}"));
+        sandbox.pipe(["remove", "--outs", "none", &kept]).code(2).tells(&["`none` is neither"]);
+        sandbox.ok(["remove", "--outs", &a, &d]).tells(&[&format!("{a} was removed before")]);
+        assert!(!sandbox.exists(&d) && sandbox.exists(&kept) && sandbox.exists("kept/x"));
+        // Once all is done, it is not known any more.
+        sandbox.pipe(["remove", &a]).code(2);
+    }
+}
