@@ -358,6 +358,16 @@ fn save(
 ) -> CliResult<Vec<(ProjectPath, FileState)>> {
     let mut saved = Vec::new();
     for path in unsaved {
+        let os_path = workspace.os_path(path);
+        // What it leads to stays, and is nobody else's to read: it may lie anywhere.
+        if os_path.is_symlink() {
+            let target = std::fs::read_link(&os_path).unwrap_or_default();
+            printer.insist(format_args!(
+                "The symlink {path}, which leads to {}, is replaced; what it leads to stays.",
+                base::shown(&target)
+            ));
+            continue;
+        }
         let Some(state) = workspace.store(path, cache::Placement::Private)? else { continue };
         printer.insist(format_args!(
             "Saved {path}, which {why}, before it is replaced; `pipe data restore {} DESTINATION` brings it \

@@ -126,3 +126,28 @@ fn a_removal_of_several_goes_on_where_it_was_cut_off() {
         sandbox.pipe(["remove", &a]).code(2);
     }
 }
+
+#[test]
+fn a_symlink_in_the_way_of_data_goes_and_what_it_leads_to_is_copied_nowhere() {
+    for of_dvc in [false, true] {
+        let (sandbox, _) = project(of_dvc);
+        let private = tempfile::tempdir().unwrap();
+        std::fs::write(private.path().join("key"), "nobody else's").unwrap();
+        for name in ["d/x", "file"] {
+            sandbox.write(name, "1");
+        }
+        sandbox.ok(["add", "d", "file"]);
+        for (name, target) in [("d", private.path().to_owned()), ("file", private.path().join("key"))] {
+            sandbox.remove(name);
+            std::os::unix::fs::symlink(target, sandbox.path(name)).unwrap();
+        }
+        let told = ["The symlink d, which leads to", "The symlink file, which leads to"];
+        sandbox.ok(["checkout", "-f"]).tells(&told);
+        assert!(!sandbox.path("d").is_symlink() && !sandbox.path("file").is_symlink());
+        assert_eq!((sandbox.read("d/x"), sandbox.read("file")), ("1".to_owned(), "1".to_owned()));
+        assert_eq!(std::fs::read_to_string(private.path().join("key")).unwrap(), "nobody else's");
+        for file in sandbox.files(".") {
+            assert!(!sandbox.bytes(&file).starts_with(b"nobody"), "{file}");
+        }
+    }
+}
