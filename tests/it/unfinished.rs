@@ -151,3 +151,25 @@ fn a_symlink_in_the_way_of_data_goes_and_what_it_leads_to_is_copied_nowhere() {
         }
     }
 }
+
+#[test]
+fn only_a_folder_marks_a_project() {
+    for (of_dvc, name) in [(false, ".pipe"), (true, ".pipe"), (false, ".dvc"), (true, ".dvc")] {
+        let (sandbox, _) = project(of_dvc);
+        sandbox.write("data", "1");
+        sandbox.ok(["add", "data"]);
+        sandbox.write(&format!("sub/{name}"), "");
+        sandbox.write("sub/more", "2");
+        for words in [&["status"][..], &["checkout"], &["root"]] {
+            let mut command = sandbox.pipe_command(words);
+            command.current_dir(sandbox.path("sub"));
+            let said = sandbox.finish(command).code(0);
+            assert!(words != ["root"] || said.stdout.trim() == "..", "{name} {}", said.stdout);
+        }
+        let mut add = sandbox.pipe_command(["add", "more"]);
+        add.current_dir(sandbox.path("sub"));
+        // DVC looks for no data beside such a file.
+        let said = sandbox.finish(add);
+        assert_eq!(said.code_of() == Some(0), !(of_dvc && name == ".dvc"), "{name}: {}", said.stderr);
+    }
+}
