@@ -117,7 +117,9 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let places = paths.iter().map(|path| admission.place(path)).collect::<CliResult<Vec<_>>>()?;
     refuse_ignored(&project, places.iter().map(|place| &place.pointer), printer)?;
     let known = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).map(|out| &out.path);
-    names::check(known.chain(&paths), printer)?;
+    // What others added long ago is no news.
+    let is_new = |path: &ProjectPath| paths.iter().any(|added| path.contains(added));
+    names::check(known.chain(&paths), &is_new, printer)?;
     if let (true, [path], [place]) = (args.to_remote, paths.as_slice(), places.as_slice()) {
         return to_remote::run(&admission, args, (path, place), printer);
     }
@@ -148,7 +150,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         })?;
         drop(working);
         if may_clash {
-            names::check(workspace.listing(path)?.keys(), printer)?;
+            names::check(workspace.listing(path)?.keys(), &|_| true, printer)?;
         }
         let thing = (place.pointer.clone(), place.top.clone());
         let recorded = now.get(&thing).copied().or(place.recorded);
