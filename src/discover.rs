@@ -103,11 +103,12 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
             ".git" if !folder.is_root() => return false,
             // DVC does not ask whether it is a folder when it looks for data.
             DVC_FOLDER if !folder.is_root() && dialect == Dialect::Dvc => return false,
-            PIPE_FOLDER | DVC_FOLDER => {
-                if !folder.is_root() && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    return false;
-                }
+            PIPE_FOLDER | DVC_FOLDER
+                if !folder.is_root() && entry.file_type().is_ok_and(|kind| kind.is_dir()) =>
+            {
+                return false;
             }
+            PIPE_FOLDER | DVC_FOLDER => {}
             _ if name.ends_with(dialect.pointer_suffix())
                 && entry.file_type().is_ok_and(|kind| kind.is_file()) =>
             {
