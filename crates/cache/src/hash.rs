@@ -245,7 +245,8 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        let file = File::create(&path).unwrap();
+        disk::replace(&path, b"").unwrap();
+        let file = disk::open_output(&path, false).unwrap();
         let is_done = AtomicBool::new(false);
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {

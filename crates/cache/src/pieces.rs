@@ -92,8 +92,6 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -102,7 +100,7 @@ mod tests {
         let path = folder.path().join("file");
         let bytes: Vec<u8> = (0..3 * PIECE + 17).map(|at| (at % 249) as u8).collect();
         for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE, bytes.len()] {
-            fs::write(&path, &bytes[..length]).unwrap();
+            disk::replace(&path, &bytes[..length]).unwrap();
             for rooms in [0, FILES] {
                 // Other tests of this process may have some of them.
                 let _taken: Vec<_> = (0..rooms).map_while(|_| Room::take()).collect();
