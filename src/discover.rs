@@ -100,7 +100,15 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
             ".gitignore" => has_ignore = true,
             _ if name == layout_of(dialect).ignore_file() => has_pipeignore = true,
             "pyvenv.cfg" if dialect == Dialect::Native => return false,
-            PIPE_FOLDER | DVC_FOLDER | ".git" if !folder.is_root() => return false,
+            ".git" if !folder.is_root() => return false,
+            // DVC does not ask whether it is a folder when it looks for data.
+            DVC_FOLDER if !folder.is_root() && dialect == Dialect::Dvc => return false,
+            PIPE_FOLDER | DVC_FOLDER
+                if !folder.is_root() && entry.file_type().is_ok_and(|kind| kind.is_dir()) =>
+            {
+                return false;
+            }
+            PIPE_FOLDER | DVC_FOLDER => {}
             _ if name.ends_with(dialect.pointer_suffix())
                 && entry.file_type().is_ok_and(|kind| kind.is_file()) =>
             {

@@ -3,6 +3,7 @@
 mod age;
 mod artifacts;
 mod as_dvc;
+mod begun;
 mod cli;
 mod discover;
 mod dvc_config;

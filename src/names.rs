@@ -10,12 +10,16 @@ use unicode_normalization::UnicodeNormalization;
 use crate::error::CliResult;
 use crate::ui::Printer;
 
-/// Refuses paths that are equal after Unicode normalization, and warns of those that differ in case alone. Folders
-/// count as well.
+/// Refuses paths that are equal after Unicode normalization, and warns of those that differ in case alone where one of the
+/// two is or holds one for which `is_new`. Folders count as well.
 ///
 /// # Errors
 /// When two are equal, naming both.
-pub fn check<'a>(paths: impl Iterator<Item = &'a ProjectPath>, printer: Printer) -> CliResult {
+pub fn check<'a>(
+    paths: impl Iterator<Item = &'a ProjectPath>,
+    is_new: &dyn Fn(&ProjectPath) -> bool,
+    printer: Printer,
+) -> CliResult {
     let mut composed: BTreeMap<String, ProjectPath> = BTreeMap::new();
     let mut folded: BTreeMap<String, ProjectPath> = BTreeMap::new();
     let mut warned = false;
@@ -32,8 +36,9 @@ pub fn check<'a>(paths: impl Iterator<Item = &'a ProjectPath>, printer: Printer)
                 return Err(cache::CacheError::SameName { one, other }.into());
             }
             let lower = text.to_lowercase();
-            if let Some(other) = folded.get(&lower)
-                && !warned
+            if !warned
+                && let Some(other) = folded.get(&lower)
+                && (is_new(other) || is_new(&path))
             {
                 printer.warn(format_args!(
                     "{other} and {path} differ in case alone; some file systems cannot hold both"

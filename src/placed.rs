@@ -97,6 +97,16 @@ impl Placed {
         }
     }
 
+    /// The data that is remembered by its path or its pointer's, and whose pointer is gone.
+    pub fn gone(&self, project: &Project, target: &ProjectPath) -> Option<ProjectPath> {
+        let is_meant = |(path, entry): &(&ProjectPath, &Entry)| {
+            entry.stage.is_empty()
+                && (*path == target || entry.file == *target)
+                && std::fs::symlink_metadata(entry.file.to_path(&project.root)).is_err()
+        };
+        self.known.iter().find(is_meant).map(|(path, _)| path.clone())
+    }
+
     fn set(&mut self, path: ProjectPath, entry: Option<Entry>) {
         if self.known.get(&path) == entry.as_ref() {
             return;

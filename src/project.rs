@@ -101,7 +101,7 @@ impl Project {
     pub fn cut_off() -> CliResult<Option<Self>> {
         let current = current_folder()?;
         let root = root_around(&current);
-        if !root.join(CONVERTING).exists() || !root.join(PIPE_FOLDER).exists() {
+        if !root.join(CONVERTING).exists() || !root.join(PIPE_FOLDER).is_dir() {
             return Ok(None);
         }
         let base = base_of(root, &current)?;
@@ -120,8 +120,8 @@ impl Project {
         // What DVC made when it was called in a project that is one of pipe by now is no project of DVC.
         let is_project = |folder: &Path| folder.join("config").exists() || folder.join("tmp/pipe").exists();
         let is_of_dvc =
-            |folder: &Path| folder.is_dir() && (is_project(folder) || !root.join(PIPE_FOLDER).exists());
-        let dialect = match (root.join(PIPE_FOLDER).exists(), is_of_dvc(&root.join(DVC_FOLDER))) {
+            |folder: &Path| folder.is_dir() && (is_project(folder) || !root.join(PIPE_FOLDER).is_dir());
+        let dialect = match (root.join(PIPE_FOLDER).is_dir(), is_of_dvc(&root.join(DVC_FOLDER))) {
             (true, true) => return Err(both::both(root)),
             (true, false) => Dialect::Native,
             (false, true) => Dialect::Dvc,
@@ -167,6 +167,8 @@ impl Project {
         if self.dialect == Dialect::Dvc {
             dvc_config::check(&self.root)?;
         }
+        let own = [PIPE_FOLDER, DVC_FOLDER, ".git"].map(Path::new);
+        disk::make_apart(&self.root, &own, &self.pipe_path(""), &self.making_folder());
         self.with_settings_of(None)
     }
 
@@ -381,6 +383,12 @@ impl Project {
         notes.filter_map(|note| read(note.path())).collect()
     }
 
+    /// Where files of the workspace are made before they get their names: what is left there by a process that was killed
+    /// is seen by neither git nor DVC, and goes with the next command that takes the lock.
+    pub fn making_folder(&self) -> PathBuf {
+        self.pipe_path("tmp").join("files")
+    }
+
     /// Where it is noted what processes are at work on, and what they have set aside.
     pub fn job_folder(&self) -> PathBuf {
         self.pipe_path("tmp").join("jobs")
@@ -452,7 +460,7 @@ impl Project {
 
     /// Whether it is a project already: of pipe, or of DVC.
     pub fn is_made(&self) -> bool {
-        self.root.join(PIPE_FOLDER).exists() || self.root.join(DVC_FOLDER).is_dir()
+        self.root.join(PIPE_FOLDER).is_dir() || self.root.join(DVC_FOLDER).is_dir()
     }
 
     /// Where the files of a run lie while they belong to nothing else.
@@ -469,7 +477,7 @@ fn current_folder() -> CliResult<PathBuf> {
 /// The root of the project around a folder.
 fn root_around(current: &Path) -> &Path {
     let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
-    let made = |folder: &Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
+    let made = |folder: &Path| [PIPE_FOLDER, DVC_FOLDER].iter().any(|own| folder.join(own).is_dir());
     with(&made)
         .or_else(|| git::folder_of_git(current))
         .or_else(|| with(&|folder| dialects_of_files(folder).next().is_some()))

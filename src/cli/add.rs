@@ -17,6 +17,7 @@ use pipeline::{
     write_pointer,
 };
 
+use crate::begun::refuse_cut_off_move;
 use crate::cli::targets::no_pattern;
 use crate::cli::{quoted, quoted_path, tell_damage};
 use crate::discover::is_looked_into;
@@ -89,6 +90,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     paths.dedup();
     let wish = paths.iter().fold(Wish::named("an add"), Wish::writing_path);
     let _held = recovery::hold(&project, &wish, true, printer)?;
+    refuse_cut_off_move(&project, None)?;
     if let Some(path) = paths.iter().find(|path| project.is_half_checked_out(path)) {
         return Err(CliError::message(format!(
             "a checkout of {path} was cut off, and it holds a part of its data"
@@ -116,7 +118,9 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let places = paths.iter().map(|path| admission.place(path)).collect::<CliResult<Vec<_>>>()?;
     refuse_ignored(&project, places.iter().map(|place| &place.pointer), printer)?;
     let known = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).map(|out| &out.path);
-    names::check(known.chain(&paths), printer)?;
+    // What others added long ago is no news.
+    let is_new = |path: &ProjectPath| paths.iter().any(|added| path.contains(added));
+    names::check(known.chain(&paths), &is_new, printer)?;
     if let (true, [path], [place]) = (args.to_remote, paths.as_slice(), places.as_slice()) {
         return to_remote::run(&admission, args, (path, place), printer);
     }
@@ -147,7 +151,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         })?;
         drop(working);
         if may_clash {
-            names::check(workspace.listing(path)?.keys(), printer)?;
+            names::check(workspace.listing(path)?.keys(), &|_| true, printer)?;
         }
         let thing = (place.pointer.clone(), place.top.clone());
         let recorded = now.get(&thing).copied().or(place.recorded);

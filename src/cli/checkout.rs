@@ -9,6 +9,7 @@ use exec::{Ledger, MadeSince, Wish, with_choice};
 use pipeline::{Glob, Pipeline, StageId};
 use serde_json::{Value as Json, json};
 
+use crate::begun::refuse_cut_off_move;
 use crate::cli::repro::tell_ignored;
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::cli::{quoted_path, tell_damage};
@@ -109,6 +110,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         Err(fault) if fault.is_read_only() => (None, Some(fault)),
         Err(fault) => return Err(fault),
     };
+    refuse_cut_off_move(&project, None)?;
     let left = match left.is_empty() {
         true => left,
         false => still_left(&project, &placed, &left)?,
@@ -356,6 +358,16 @@ fn save(
 ) -> CliResult<Vec<(ProjectPath, FileState)>> {
     let mut saved = Vec::new();
     for path in unsaved {
+        let os_path = workspace.os_path(path);
+        // What it leads to stays, and is nobody else's to read: it may lie anywhere.
+        if os_path.is_symlink() {
+            let target = std::fs::read_link(&os_path).unwrap_or_default();
+            printer.insist(format_args!(
+                "The symlink {path}, which leads to {}, is replaced; what it leads to stays.",
+                base::shown(&target)
+            ));
+            continue;
+        }
         let Some(state) = workspace.store(path, cache::Placement::Private)? else { continue };
         printer.insist(format_args!(
             "Saved {path}, which {why}, before it is replaced; `pipe data restore {} DESTINATION` brings it \

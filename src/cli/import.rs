@@ -219,6 +219,7 @@ fn bring_in(
     refuse_ignored(project, [&place.pointer].into_iter(), printer)?;
     names::check(
         pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).map(|out| &out.path).chain([out]),
+        &|path| path.contains(out),
         printer,
     )?;
     let is_known = pipeline.graph.producer(out).is_some();

@@ -286,7 +286,7 @@ impl Store {
     fn of(path: &Path) -> Self {
         let here = std::env::current_dir().unwrap_or_default();
         let place = here.join(path);
-        let is_root = |folder: &&Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
+        let is_root = |folder: &&Path| folder.join(PIPE_FOLDER).is_dir() || folder.join(DVC_FOLDER).is_dir();
         let root = place.ancestors().skip(1).find(is_root).unwrap_or(&here);
         let project = Project::at(root, root).and_then(Project::with_settings).ok();
         let plain = || Blobs::new(&root.join(PIPE_FOLDER).join("cache"));

@@ -6,6 +6,7 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, parse_pointer, pointed_state, update_pointer, update_thing};
 
+use crate::begun::{self, Move};
 use crate::cli::quoted_path;
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
@@ -75,6 +76,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     let wish = Wish::named("a move").writing([out]).writing_path(&to);
     let _held = recovery::hold(&project, &wish, true, printer)?;
     let _lock = lock(&project, printer)?;
+    begun::refuse_cut_off_move(&project, Some((from, &to)))?;
     let (old, new) = (&stage.address.file, project.dialect.pointer_of(&to));
     let [from_place, to_place] = [from, &to].map(|path| path.to_path(&project.root));
     if let Some(link) = disk::symlink_between(&project.root, &to_place) {
@@ -113,6 +115,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     let checked = last.check(&pipeline.file)?;
     let stages = checked.stages.iter().filter(|stage| stage.address.file == new);
     let cargo = Cargo::look(&project, from, printer)?;
+    Move { from: from.clone(), to: to.clone(), old: old.clone(), new: new.clone() }.begin(&project)?;
     let mut changed = ignore_outs(&project, stages, &checked)?;
     // First both pointers stand, and then the new one alone: whatever happens in between, one tells of the data.
     both.write()?;
@@ -122,6 +125,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     changed.extend(unignore_outs(&project, std::iter::once(stage), &checked)?);
     disk::remove(&old.to_path(&project.root))?;
     note_place(&project, (from, &to), &new, state.digest)?;
+    begun::end(&project)?;
     staging::stage(&project, changed.iter().chain([old, &new]), printer);
     printer.say(format_args!("Moved {from} to {to}, with its pointer."));
     tell_readers(&pipeline, from, printer);
@@ -143,6 +147,7 @@ fn rename(
     let checked = edits.check(&pipeline.file)?;
     let stages = checked.stages.iter().filter(|stage| stage.address.file == *file);
     let cargo = Cargo::look(project, from, printer)?;
+    Move { from: from.clone(), to: to.clone(), old: file.clone(), new: file.clone() }.begin(project)?;
     let mut changed = ignore_outs(project, stages, &checked)?;
     if let Some(cargo) = cargo {
         cargo.carry(from, to)?;
@@ -153,6 +158,7 @@ fn rename(
     if let Some(state) = pointed_state(file, &text, to)? {
         note_place(project, (from, to), file, state.digest)?;
     }
+    begun::end(project)?;
     staging::stage(project, changed.iter().chain([file]), printer);
     printer.say(format_args!("Moved {from} to {to}; {file} tells of it."));
     tell_readers(pipeline, from, printer);

@@ -1,15 +1,17 @@
 //! `pipe remove`: takes data out of version control, or stages out of their files.
 
+use base::ProjectPath;
 use clap::Args;
 use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
+use crate::begun::refuse_cut_off_move;
 use crate::cli::stage::remove::{RemoveArgs as StageArgs, clear, run as remove_stages, save};
 use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::unignore_outs;
-use crate::placed;
+use crate::placed::{self, Placed};
 use crate::project::Project;
 use crate::recovery;
 use crate::staging;
@@ -37,8 +39,19 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     let pipeline = project.pipeline()?;
     let mut sources: Vec<StageId> = Vec::new();
     let mut names = Vec::new();
+    let mut gone = Vec::new();
     for target in &args.targets {
-        match pipeline.targets(std::slice::from_ref(target), &project.base)?.as_slice() {
+        let found = match pipeline.targets(std::slice::from_ref(target), &project.base) {
+            Err(fault) => match gone_already(&project, target, args.outs) {
+                Some(data) => {
+                    gone.push((target, data));
+                    continue;
+                }
+                None => return Err(fault.into()),
+            },
+            found => found?,
+        };
+        match found.as_slice() {
             [id] if pipeline.stage(*id).is_source() => {
                 // The rest is not meant to go.
                 if let Some((_, out, path)) = part(&pipeline, &project, target) {
@@ -53,10 +66,23 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
             _ => names.push(target.clone()),
         }
     }
+    for (target, _) in &gone {
+        printer.say(format_args!("{target} was removed before."));
+    }
+    placed::forget(&project, gone.iter().map(|(_, data)| data))?;
     if !sources.is_empty() {
         remove_data(&project, &pipeline, &sources, args.outs, printer)?;
     }
     if names.is_empty() { Ok(()) } else { remove_stages(&StageArgs { names, outs: args.outs }, printer) }
+}
+
+/// The data of a pointer that is gone, and the data with it where that is to go: a removal of several that was cut off has
+/// come past it.
+fn gone_already(project: &Project, target: &str, with_data: bool) -> Option<ProjectPath> {
+    let path = ProjectPath::resolve(&project.base, target).ok()?;
+    let data = Placed::load(project).gone(project, &path)?;
+    let is_there = std::fs::symlink_metadata(data.to_path(&project.root)).is_ok();
+    (!with_data || !is_there).then_some(data)
 }
 
 /// The pointer goes last: until then, the same command goes on where this one was cut off.
@@ -71,6 +97,7 @@ fn remove_data(
     let outs: Vec<&Out> = stages.iter().flat_map(|stage| &stage.outs).collect();
     let wish = Wish::named("a removal").writing(outs.iter().copied());
     let _held = recovery::hold(project, &wish, true, printer)?;
+    refuse_cut_off_move(project, None)?;
     let _lock = lock(project, printer)?;
     let mut edits = Edits::new(project);
     for stage in &stages {

@@ -13,6 +13,7 @@ use exec::{
 };
 use pipeline::{Pipeline, StageId, StaleReason};
 
+use crate::begun;
 use crate::cli::select::SelectArgs;
 use crate::cli::{command_line, plan, quoted_path, tell_damage, update};
 use crate::environment;
@@ -226,6 +227,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let recovery = (&known as &dyn Recall, MadeSince::PutAway);
     let claims =
         Claims::new(&project.root, &project.job_folder(), &lock, &command, recovery, project.neighbour());
+    begun::refuse_cut_off_move(&project, None)?;
     // Whoever held the lock may have changed what was read before.
     ledger.catch_up()?;
     let supplier = match args.pull {

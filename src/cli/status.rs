@@ -14,6 +14,7 @@ use pipeline::{DepName, Pipeline, SpecialName, Stage, StageId, StaleReason, Subj
 use serde_json::{Map, Value as Json, json};
 
 use crate::as_dvc;
+use crate::begun;
 use crate::cli::select::SelectArgs;
 use crate::cli::sharing::ShareArgs;
 use crate::cli::status::updates::Updates;
@@ -130,6 +131,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         }
         return Ok(());
     }
+    begun::tell_cut_off_move(&project, printer);
     let (pipeline, origin) = project.pipeline_with_origin()?;
     refuse_unread(&origin.unread)?;
     project.refuse_ignored_locks(&pipeline)?;

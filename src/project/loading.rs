@@ -267,8 +267,8 @@ impl Project {
     /// # Errors
     /// When the folder cannot be read.
     pub fn is_one(&self) -> CliResult<bool> {
-        let marks = [PIPE_FOLDER, DVC_FOLDER, ".git"];
-        if marks.iter().any(|mark| self.root.join(mark).exists())
+        if self.is_made()
+            || self.root.join(".git").exists()
             || dialects_of_files(&self.root).next().is_some()
             || self.has_lock_of_dvc()
         {

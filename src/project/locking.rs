@@ -42,7 +42,10 @@ impl Project {
         let path = self.pipe_path("lock");
         let told = &mut |holder: &str| tell_wait(holder, printer);
         let taken = LockFile::acquire(&path, command, sharing, patience, &|| !interrupt.came(), told);
-        taken.map_err(|fault| self.told_if_read_only(self.not_locked(fault, interrupt), NOTHING_DONE))
+        let lock =
+            taken.map_err(|fault| self.told_if_read_only(self.not_locked(fault, interrupt), NOTHING_DONE))?;
+        disk::clear_made(&self.making_folder(), &|name| lock.is_of_the_living(name));
+        Ok(lock)
     }
 
     /// Shares the project's lock for a command that only reads what is in it: where nothing can be written, without a name, or

@@ -127,6 +127,7 @@ mod train;
 mod trained;
 #[cfg(feature = "serve")]
 mod ui;
+mod unfinished;
 mod unnamed;
 mod verify;
 mod way_out;

@@ -323,6 +323,14 @@ fn names_that_are_one_name_are_refused() {
     sandbox.write("case/A", "1");
     sandbox.write("case/a", "2");
     sandbox.ok(["add", "case"]).tells(&["differ in case alone"]);
+    // Of a pair of data it is told when one of both is added.
+    sandbox.write("Pair", "1");
+    sandbox.write("pair", "2");
+    sandbox.write("other", "3");
+    sandbox.ok(["add", "Pair"]);
+    sandbox.ok(["add", "pair"]).tells(&["Pair and pair differ in case alone"]);
+    let said = sandbox.ok(["add", "other"]);
+    assert!(!said.stderr.contains("differ in case alone"), "{}", said.stderr);
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::OsStr::from_bytes(b"bad\xff");
     std::fs::create_dir(sandbox.path("bytes")).unwrap();
@@ -378,6 +386,7 @@ fn hostile_pointers_lead_nowhere() {
         ("raw.pipe", "is a pointer to data"),
         ("stage", "contains `stage/p"),
         (".gitignore", "is a file that git itself reads"),
+        (".pipeignore", "is a file that tells what is passed over"),
     ] {
         sandbox.write("data.csv.pipe", text.replace("path: data.csv", &format!("path: {path}")));
         sandbox.pipe(["status"]).code(2).tells(&[why]);

@@ -1,6 +1,6 @@
 //! Digests of bytes and files.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -9,8 +9,9 @@ use disk::Stamp;
 use md5::Digest as _;
 
 use crate::CacheError;
+use crate::pieces;
 
-/// From this size on, a file is mapped and hashed on several threads; below, one read is faster.
+/// From this size on, a file is hashed on several threads; below, one is faster.
 const LARGE: u64 = 1 << 20;
 
 /// Up to this size (bytes) a file is read whole, and copied by writing what was read, which takes half the calls of a copy
@@ -148,7 +149,6 @@ impl<'a> Opened<'a> {
     ) -> Result<(Digest, Stamp, Option<Vec<u8>>), CacheError> {
         let Opened { path, mut file, stamp: before } = self;
         let fault = |source: io::Error| CacheError::Read { path: path.to_owned(), source };
-        let is_mapped = algorithm == Algorithm::Blake3 && before.size >= LARGE;
         let mut bytes = None;
         let digest = match algorithm {
             _ if before.size <= SMALL => {
@@ -159,8 +159,8 @@ impl<'a> Opened<'a> {
             }
             Algorithm::Blake3 => {
                 let mut hasher = blake3::Hasher::new();
-                if is_mapped {
-                    hasher.update_mmap_rayon(path).map_err(fault)?;
+                if before.size >= LARGE {
+                    pieces::update_from(&mut hasher, &mut file, before.size).map_err(fault)?;
                 } else {
                     hasher.update_reader(&mut file).map_err(fault)?;
                 }
@@ -174,9 +174,7 @@ impl<'a> Opened<'a> {
                 Digest::Md5(hasher.finalize().into())
             }
         };
-        // What was mapped was opened by its name once more.
-        let after = if is_mapped { fs::metadata(path) } else { file.metadata() };
-        let after = Stamp::of(&after.map_err(fault)?);
+        let after = Stamp::of(&file.metadata().map_err(fault)?);
         if before != after {
             return Err(CacheError::Changed { path: path.to_owned() });
         }
@@ -239,5 +237,36 @@ mod tests {
             assert_eq!(read(size + 10), bytes);
             assert_eq!(read(size.saturating_sub(1)), bytes);
         }
+    }
+
+    #[test]
+    fn a_large_file_may_be_cut_off_while_it_is_hashed() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        disk::replace(&path, b"").unwrap();
+        let file = disk::open_output(&path, false).unwrap();
+        let is_done = AtomicBool::new(false);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    file.set_len(64 * LARGE).unwrap();
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                    file.set_len(4096).unwrap();
+                    is_over.store(true, Ordering::Relaxed);
+                }
+            });
+            let mut hashed = 0;
+            while hashed < 10 || !is_over.load(Ordering::Relaxed) {
+                match hash_file(&path) {
+                    Ok(_) | Err(CacheError::Changed { .. }) => hashed += 1,
+                    Err(fault) => panic!("{fault}"),
+                }
+            }
+            is_done.store(true, Ordering::Relaxed);
+        });
+        assert!(matches!(hash_file(&path), Ok((Digest::Blake3(_), Stamp { size: 4096, .. }))));
     }
 }

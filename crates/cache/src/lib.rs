@@ -20,6 +20,7 @@ mod listing;
 mod memo;
 mod meter;
 mod one_name;
+mod pieces;
 mod pin;
 mod pipeignore;
 mod records;

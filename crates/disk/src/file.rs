@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, Timespec, Timestamps, accessat, utimensat};
 use rustix::io::Errno;
+use tempfile::NamedTempFile;
 
 use crate::error::{Context, DiskError};
+use crate::making::Place;
 use crate::partial::sync_files;
 use crate::share::{inherit, inherit_file};
 
@@ -52,15 +54,37 @@ fn replace_by(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Re
     make_folder(folder)?;
     let mode =
         fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.permissions());
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".pipe-")
-        .suffix(".tmp")
+    let place = Place::for_folder(folder);
+    let mut temporary = place
+        .builder()
         .permissions(mode.unwrap_or_else(|| Permissions::from_mode(0o666)))
-        .tempfile_in(folder)
+        .tempfile_in(&place.folder)
         .context("write file", path)?;
     inherit_file(temporary.as_file(), folder).context("write file", path)?;
     fill(temporary.as_file_mut()).context("write file", path)?;
-    temporary.persist(path).map_err(|fault| DiskError::new("write file", path, fault.error))?;
+    give_name(temporary, &place, path)
+}
+
+/// Gives a file the name that it was made for, over a file that stands there.
+fn give_name(temporary: NamedTempFile, place: &Place, path: &Path) -> Result<(), DiskError> {
+    match temporary.persist(path) {
+        Err(fault) if place.is_too_far(&fault.error) => {
+            copy_beside(fault.file.into_file(), path).context("write file", path)
+        }
+        named => named.map(drop).map_err(|fault| DiskError::new("write file", path, fault.error)),
+    }
+}
+
+/// Replaces a file by a copy of one that cannot get its name.
+fn copy_beside(mut file: File, path: &Path) -> io::Result<()> {
+    let place = Place::beside(parent(path));
+    let permissions = file.metadata()?.permissions();
+    let mut copy = place.builder().tempfile_in(&place.folder)?;
+    file.rewind()?;
+    io::copy(&mut file, &mut copy)?;
+    copy.as_file().set_permissions(permissions)?;
+    copy.as_file().sync_data()?;
+    copy.persist(path)?;
     Ok(())
 }
 
@@ -93,9 +117,9 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
 /// As [`replace`].
 pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     // As the user's mask has it: others may share the cache.
-    let temporary = volatile(path, bytes, 0o666)?;
+    let (temporary, place) = volatile(path, bytes, 0o666)?;
     inherit_file(temporary.as_file(), parent(path)).context("write file", path)?;
-    temporary.persist(path).map(drop).map_err(|fault| DiskError::new("write file", path, fault.error))
+    give_name(temporary, &place, path)
 }
 
 /// As [`replace_volatile`], for a file that only its owner may read.
@@ -103,8 +127,8 @@ pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 /// # Errors
 /// As [`replace`].
 pub fn replace_volatile_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-    let temporary = volatile(path, bytes, 0o600)?;
-    temporary.persist(path).map(drop).map_err(|fault| DiskError::new("write file", path, fault.error))
+    let (temporary, place) = volatile(path, bytes, 0o600)?;
+    give_name(temporary, &place, path)
 }
 
 /// Whether a folder's disk has room for a small file; also true of a folder that is not there.
@@ -134,17 +158,17 @@ pub fn is_own(path: &Path) -> bool {
 }
 
 /// A file with this content that is to get its name.
-fn volatile(path: &Path, bytes: &[u8], mode: u32) -> Result<tempfile::NamedTempFile, DiskError> {
+fn volatile(path: &Path, bytes: &[u8], mode: u32) -> Result<(NamedTempFile, Place), DiskError> {
     let folder = parent(path);
     make_folder(folder)?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".pipe-")
-        .suffix(".tmp")
+    let place = Place::for_folder(folder);
+    let mut temporary = place
+        .builder()
         .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)
+        .tempfile_in(&place.folder)
         .context("write file", path)?;
     temporary.write_all(bytes).context("write file", path)?;
-    Ok(temporary)
+    Ok((temporary, place))
 }
 
 /// The folder a file lies in; the current one for a bare name.
@@ -369,8 +393,8 @@ fn move_across_by(
     to: &Path,
     sync: &dyn Fn(&Path, Synced) -> Result<(), DiskError>,
 ) -> Result<(), DiskError> {
-    let beside = tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").tempdir_in(parent(to));
-    let beside = beside.context("copy", from)?;
+    let place = Place::for_folder(parent(to));
+    let beside = place.builder().tempdir_in(&place.folder).context("copy", from)?;
     let copy = beside.path().join("copy");
     copy_tree(from, &copy)?;
     let is_folder = fs::symlink_metadata(&copy).is_ok_and(|metadata| metadata.is_dir());

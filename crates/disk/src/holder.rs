@@ -55,9 +55,24 @@ impl Holder {
 
     /// A name for files of this process, which those of no other process on any host have.
     pub fn file_name(&self) -> String {
+        format!("{}-{}-{}", self.plain_host(), self.pid, self.started)
+    }
+
+    fn plain_host(&self) -> String {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
-        let host: String = self.host.chars().map(plain).collect();
-        format!("{host}-{}-{}", self.pid, self.started)
+        self.host.chars().map(plain).collect()
+    }
+
+    /// Whether the process that such a name is of has ended; `None` of one of another host, and of no such name.
+    pub fn is_dead_name(name: &str) -> Option<bool> {
+        let (rest, started) = name.rsplit_once('-')?;
+        let (host, pid) = rest.rsplit_once('-')?;
+        let here = Holder::current();
+        if host != here.plain_host() {
+            return None;
+        }
+        let holder = Holder { pid: pid.parse().ok()?, started: started.parse().ok()?, ..here };
+        Some(holder.liveness() == Liveness::Dead)
     }
 
     /// Whether the process still runs, as far as this host can know.

@@ -13,6 +13,7 @@ mod holder;
 mod journal;
 mod link;
 mod lock;
+mod making;
 mod mode;
 mod nameless;
 mod partial;
@@ -35,6 +36,7 @@ pub use link::{
     place_bytes, place_filled, replace_symlink, set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
+pub use making::{clear_made, make_apart};
 pub use mode::Mode;
 pub use partial::{Partial, keeps_order, sync_files};
 pub use share::{hand_down_alike, is_shared, share_folder};

@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
 use rustix::io::Errno;
@@ -16,6 +17,7 @@ use rustix::io::Errno;
 use crate::Stamp;
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
+use crate::making::Place;
 use crate::mode::Mode;
 use crate::nameless;
 
@@ -252,10 +254,26 @@ pub fn replace_symlink(target: &Path, link: &Path) -> Result<(), DiskError> {
     match symlink_that_leads(target, link) {
         Ok(()) => Ok(()),
         Err(fault) if is_in_the_way(&fault) => {
-            beside(link, |temporary| symlink_that_leads(target, temporary)).map(drop)
+            let place = |temporary: &Path| match target.is_absolute() || temporary.parent() == link.parent() {
+                true => symlink_that_leads(target, temporary),
+                // From there it leads elsewhere.
+                false => leads_up(temporary).and_then(|()| std::os::unix::fs::symlink(target, temporary)),
+            };
+            beside(link, place).map(drop)
         }
         Err(fault) => Err(DiskError::new("make symlink", link, fault)),
     }
+}
+
+/// Asks once in the life of the process, on a free name, whether a symlink that leads up is followed.
+fn leads_up(free: &Path) -> io::Result<()> {
+    static IT_DOES: AtomicBool = AtomicBool::new(false);
+    if !IT_DOES.load(Ordering::Relaxed) {
+        symlink_that_leads(Path::new(".."), free)?;
+        fs::remove_file(free)?;
+        IT_DOES.store(true, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Makes a symlink on a free name, and asks whether it is followed. One whose target is missing stays.
@@ -295,7 +313,7 @@ pub(crate) fn times(modified: i64) -> Timestamps {
     Timestamps { last_access: kept, last_modification: time }
 }
 
-/// Has `place` make a file under a name of its own beside `path`, and then gives it that name. Returns the name that it
+/// Has `place` make a file under a name of its own, beside `path` or [apart](Place), and then gives it that name. Returns the name that it
 /// had.
 fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result<PathBuf, DiskError> {
     beside_new(path, |temporary| match fs::symlink_metadata(temporary) {
@@ -316,22 +334,40 @@ pub(crate) fn beside_new(
     path: &Path,
     mut place: impl FnMut(&Path) -> io::Result<()>,
 ) -> Result<PathBuf, DiskError> {
-    let folder = parent(path);
-    let mut make = || {
-        let place = |temporary: &Path| place(temporary);
-        tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").make_in(folder, place)
-    };
+    let at = Place::for_folder(parent(path));
+    match beside_at(&at, path, &mut place) {
+        Err(fault) if at.is_too_far(&fault.source) => {
+            beside_at(&Place::beside(parent(path)), path, &mut place)
+        }
+        made => made,
+    }
+}
+
+fn beside_at(
+    at: &Place,
+    path: &Path,
+    place: &mut dyn FnMut(&Path) -> io::Result<()>,
+) -> Result<PathBuf, DiskError> {
+    let mut make = || at.builder().make_in(&at.folder, |temporary| place(temporary));
     let made = match make() {
         // Another thread may have made the folder since.
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
-            make_folder(folder)?;
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound && !at.is_apart => {
+            make_folder(&at.folder)?;
             make()
         }
         made => made,
     };
     let made = made.context("write file", path)?.into_temp_path();
     let temporary = made.to_path_buf();
-    made.persist(path).map_err(|fault| DiskError::new("write file", path, fault.error))?;
+    let named = match made.persist(path) {
+        // What is made elsewhere does not tell that the folder is missing.
+        Err(fault) if at.is_apart && fault.error.kind() == io::ErrorKind::NotFound => {
+            make_folder(parent(path))?;
+            fault.path.persist(path)
+        }
+        named => named,
+    };
+    named.map_err(|fault| DiskError::new("write file", path, fault.error))?;
     Ok(temporary)
 }
 

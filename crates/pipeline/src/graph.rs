@@ -29,6 +29,9 @@ use crate::stage::{Out, Stage, StageId, is_pointer};
 /// Files that git itself reads: no stage may write them.
 const GIT_FILES: [&str; 3] = [".gitignore", ".gitattributes", ".gitmodules"];
 
+/// Files that tell what pipe, and DVC, pass over: no pointer may tell of them.
+const IGNORE_FILES: [&str; 2] = [".pipeignore", ".dvcignore"];
+
 /// The edges between stages. Acyclic.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -378,6 +381,11 @@ fn refuse(
     if GIT_FILES.contains(&out.name()) {
         let message = format!("out `{out}` of {name} is a file that git itself reads");
         return Some(GraphFault::new(id, message));
+    }
+    if stage.is_source() && IGNORE_FILES.contains(&out.name()) {
+        let message = format!("out `{out}` of {name} is a file that tells what is passed over");
+        let hint = format!("git keeps such files: remove {}", stage.address.file);
+        return Some(GraphFault { hint: Some(hint), ..GraphFault::new(id, message) });
     }
     let dialect = Dialect::of_file(&stage.address.file);
     let is_stranger = stage.is_source() && Dialect::reads_somewhere(out.name());

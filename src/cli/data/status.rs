@@ -9,6 +9,7 @@ use pipeline::{Dialect, Pipeline};
 use serde_json::{Value as Json, json};
 
 use crate::as_dvc;
+use crate::begun;
 use crate::cli::push::end;
 use crate::cli::sharing::{ShareArgs, roots_of, tell_unread, wishes};
 use crate::dvc_config;
@@ -64,6 +65,7 @@ enum Untracked {
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     project.expect()?;
+    begun::tell_cut_off_move(&project, printer);
     let pipeline = project.pipeline_if_any_told(printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;

@@ -1,0 +1,175 @@
+//! What a killed process leaves of files that it had not finished: nothing where git and DVC look.
+
+use std::time::Duration;
+
+use crate::harness::Sandbox;
+
+fn project(of_dvc: bool) -> (Sandbox, &'static str) {
+    let sandbox = Sandbox::new();
+    if of_dvc {
+        sandbox.write(".dvc/config", "");
+    }
+    (sandbox, if of_dvc { ".dvc/tmp/pipe/tmp/files" } else { ".pipe/tmp/files" })
+}
+
+#[test]
+fn files_are_made_where_neither_git_nor_dvc_looks() {
+    for of_dvc in [false, true] {
+        let (sandbox, apart) = project(of_dvc);
+        sandbox.ok(["config", "cache.link_types", "symlink"]);
+        for file in 0..40 {
+            sandbox.write(&format!("d/{}/{file}", file % 3), format!("{file}\n").repeat(9_000));
+        }
+        sandbox.ok(["add", "d"]);
+        assert!(sandbox.exists(apart), "{apart}");
+        let whole = sandbox.files("d");
+        for round in 0..6 {
+            sandbox.ok(["checkout", "--relink"]);
+            let mut unprotect = sandbox.start(sandbox.pipe_command(["unprotect", "d"]));
+            std::thread::sleep(Duration::from_millis(8 + 2 * round));
+            if unprotect.is_running() {
+                unprotect.signal("KILL");
+            }
+            unprotect.wait();
+            assert_eq!(sandbox.files("d"), whole, "after round {round}");
+        }
+        // What a dead process left goes with the next command that writes, and what is no such file stays.
+        let dead = format!("{apart}/{}-999999999-1-aB3dE6.tmp", host());
+        for file in [&dead, &format!("{apart}/notes")] {
+            sandbox.write(file, "half");
+        }
+        sandbox.ok(["add", "d"]);
+        assert!(!sandbox.exists(&dead) && sandbox.exists(&format!("{apart}/notes")));
+        assert_eq!(sandbox.files("d"), whole);
+    }
+}
+
+fn host() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    host.trim().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
+}
+
+fn note_of_a_move(sandbox: &Sandbox, state: &str, suffix: &str) {
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let note = serde_json::json!({
+        "from": "a", "to": "b", "old": format!("a{suffix}"), "new": format!("b{suffix}"),
+        "holder": {"host": hostname.trim(), "boot": "before", "pid": 999_999_999, "started": 1},
+    });
+    sandbox.write(&format!("{state}/tmp/move"), note.to_string());
+}
+
+#[test]
+fn a_move_that_was_cut_off_is_told_until_it_is_finished() {
+    for (of_dvc, state, suffix) in [(false, ".pipe", ".pipe"), (true, ".dvc/tmp/pipe", ".dvc")] {
+        // Where the data is, and which pointers there are: after the note, after the pointer, after the data, after all.
+        for (at, pointers) in [("a", "a"), ("a", "ab"), ("b", "ab"), ("b", "b")] {
+            let (sandbox, _) = project(of_dvc);
+            sandbox.write("a/x", "1");
+            sandbox.write("other", "2");
+            sandbox.ok(["add", "a"]);
+            let text = sandbox.read(&format!("a{suffix}"));
+            for name in ["a", "b"] {
+                let pointer = format!("{name}{suffix}");
+                match pointers.contains(name) {
+                    true => sandbox.write(&pointer, text.replace("path: a", &format!("path: {name}"))),
+                    false if name == "a" => sandbox.remove(&pointer),
+                    false => {}
+                }
+            }
+            if at != "a" {
+                std::fs::rename(sandbox.path("a"), sandbox.path(at)).unwrap();
+            }
+            note_of_a_move(&sandbox, state, suffix);
+            let story = format!("{at} {pointers} {suffix}");
+            if pointers == "ab" {
+                for words in [&["checkout", "-f"][..], &["add", "other"], &["commit", "-f"], &["repro"]] {
+                    let told = ["a move of a to b was cut off", "`pipe move a b` finishes it"];
+                    sandbox.pipe(words).code(2).tells(&told);
+                }
+                sandbox.pipe(["move", "a", "c"]).code(2).tells(&["`pipe move a b` finishes it"]);
+                sandbox.pipe(["status"]).tells(&["`pipe move a b` finishes it"]);
+                sandbox.pipe(["data", "status"]).tells(&["`pipe move a b` finishes it"]);
+                sandbox.ok(["move", "a", "b"]);
+                assert!(!sandbox.exists(&format!("{state}/tmp/move")), "{story}");
+            }
+            let name = if pointers == "a" { "a" } else { "b" };
+            for words in [&["checkout"][..], &["add", "other"]] {
+                let said = sandbox.ok(words);
+                assert!(!said.stderr.contains("cut off"), "{story}: {}", said.stderr);
+            }
+            for one in ["a", "b"] {
+                assert_eq!(sandbox.exists(one), one == name, "{story}");
+                assert_eq!(sandbox.exists(&format!("{one}{suffix}")), one == name, "{story}");
+            }
+            assert_eq!(sandbox.read(&format!("{name}/x")), "1", "{story}");
+        }
+    }
+}
+
+#[test]
+fn a_removal_of_several_goes_on_where_it_was_cut_off() {
+    for (of_dvc, suffix) in [(false, ".pipe"), (true, ".dvc")] {
+        let (sandbox, _) = project(of_dvc);
+        for name in ["a", "d", "kept"] {
+            sandbox.write(&format!("{name}/x"), name);
+            sandbox.ok(["add", name]);
+        }
+        // As it is after the first pointer.
+        for path in ["a".to_owned(), "d".to_owned(), format!("a{suffix}")] {
+            sandbox.remove(&path);
+        }
+        let [a, d, kept] = ["a", "d", "kept"].map(|name| format!("{name}{suffix}"));
+        sandbox.pipe(["remove", "--outs", "none", &kept]).code(2).tells(&["`none` is neither"]);
+        sandbox.ok(["remove", "--outs", &a, &d]).tells(&[&format!("{a} was removed before")]);
+        assert!(!sandbox.exists(&d) && sandbox.exists(&kept) && sandbox.exists("kept/x"));
+        // Once all is done, it is not known any more.
+        sandbox.pipe(["remove", &a]).code(2);
+    }
+}
+
+#[test]
+fn a_symlink_in_the_way_of_data_goes_and_what_it_leads_to_is_copied_nowhere() {
+    for of_dvc in [false, true] {
+        let (sandbox, _) = project(of_dvc);
+        let private = tempfile::tempdir().unwrap();
+        std::fs::write(private.path().join("key"), "nobody else's").unwrap();
+        for name in ["d/x", "file"] {
+            sandbox.write(name, "1");
+        }
+        sandbox.ok(["add", "d", "file"]);
+        for (name, target) in [("d", private.path().to_owned()), ("file", private.path().join("key"))] {
+            sandbox.remove(name);
+            std::os::unix::fs::symlink(target, sandbox.path(name)).unwrap();
+        }
+        let told = ["The symlink d, which leads to", "The symlink file, which leads to"];
+        sandbox.ok(["checkout", "-f"]).tells(&told);
+        assert!(!sandbox.path("d").is_symlink() && !sandbox.path("file").is_symlink());
+        assert_eq!((sandbox.read("d/x"), sandbox.read("file")), ("1".to_owned(), "1".to_owned()));
+        assert_eq!(std::fs::read_to_string(private.path().join("key")).unwrap(), "nobody else's");
+        for file in sandbox.files(".") {
+            assert!(!sandbox.bytes(&file).starts_with(b"nobody"), "{file}");
+        }
+    }
+}
+
+#[test]
+fn only_a_folder_marks_a_project() {
+    for (of_dvc, name) in [(false, ".pipe"), (true, ".pipe"), (false, ".dvc"), (true, ".dvc")] {
+        let (sandbox, _) = project(of_dvc);
+        sandbox.write("data", "1");
+        sandbox.ok(["add", "data"]);
+        sandbox.write(&format!("sub/{name}"), "");
+        sandbox.write("sub/more", "2");
+        for words in [&["status"][..], &["checkout"], &["root"]] {
+            let mut command = sandbox.pipe_command(words);
+            command.current_dir(sandbox.path("sub"));
+            let said = sandbox.finish(command).code(0);
+            assert!(words != ["root"] || said.stdout.trim() == "..", "{name} {}", said.stdout);
+        }
+        let mut add = sandbox.pipe_command(["add", "more"]);
+        add.current_dir(sandbox.path("sub"));
+        // DVC looks for no data beside such a file.
+        let said = sandbox.finish(add);
+        assert_eq!(said.code_of() == Some(0), !(of_dvc && name == ".dvc"), "{name}: {}", said.stderr);
+    }
+}
