@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use base::Value;
 
+use super::dates::{date_text, has_date_shape};
 use super::python::float_text;
-use super::scalars::{date_text, has_date_shape};
 use super::surrogates::{half, has_half};
 
 /// Where lines are folded.

@@ -3,6 +3,7 @@
 pub(crate) mod breaks;
 pub(crate) mod config;
 pub(crate) mod datasets;
+pub(crate) mod dates;
 pub(crate) mod emit;
 pub(crate) mod keys;
 pub(crate) mod lock;

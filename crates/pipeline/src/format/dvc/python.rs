@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use base::Value;
 use indexmap::IndexMap;
 
-use super::scalars::date_text;
+use super::dates::date_text;
 use super::surrogates::ascii_json;
 
 /// What `str` makes of a float.
