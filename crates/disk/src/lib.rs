@@ -15,6 +15,7 @@ mod link;
 mod lock;
 mod mode;
 mod nameless;
+mod network;
 mod partial;
 mod presence;
 mod share;
@@ -36,6 +37,7 @@ pub use link::{
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
 pub use mode::Mode;
+pub use network::{is_network, lock_hiding_option};
 pub use partial::{Partial, keeps_order, sync_files};
 pub use share::{hand_down_alike, is_shared, share_folder};
 pub use stamp::Stamp;
