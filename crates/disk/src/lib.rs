@@ -37,7 +37,7 @@ pub use link::{
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
 pub use mode::Mode;
-pub use network::{is_network, lock_hiding_option};
+pub use network::{ask_anew, is_network, lock_hiding_option, look_anew, metadata_anew};
 pub use partial::{Partial, keeps_order, sync_files};
 pub use share::{hand_down_alike, is_shared, share_folder};
 pub use stamp::Stamp;

@@ -3,10 +3,13 @@
 //! Each machine keeps for some seconds what it knows of them, and memory that processes share is not shared across
 //! machines. What is done otherwise there is asked for here, so that local file systems are left as they are.
 
-use std::fs::Metadata;
+use std::fs::{self, File, Metadata};
+use std::io;
 #[cfg(target_os = "linux")]
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use crate::file::parent;
 
 /// Whether a folder or file is on a file system of which other machines may have the same files. One that is not known
 /// counts as one of this machine, FUSE too.
@@ -42,8 +45,67 @@ pub fn lock_hiding_option(folder: &Path) -> Option<String> {
     if !is_network(folder) {
         return None;
     }
-    let device = device_of(&std::fs::metadata(folder).ok()?)?;
-    hiding_option_of(&std::fs::read_to_string("/proc/self/mountinfo").ok()?, &device)
+    let device = device_of(&fs::metadata(folder).ok()?)?;
+    hiding_option_of(&fs::read_to_string("/proc/self/mountinfo").ok()?, &device)
+}
+
+/// Asks the server anew, where `path` is on a network file system, what there is in the folders from `root` down to it, and
+/// what it is itself; elsewhere nothing is done, and the answer is false. What other machines changed is seen then, which
+/// this one may believe for a minute that it knows.
+pub fn look_anew(root: &Path, path: &Path) -> bool {
+    if !is_network(path) && !is_network(parent(path)) {
+        return false;
+    }
+    let mut folders: Vec<&Path> =
+        path.ancestors().skip(1).take_while(|folder| folder.starts_with(root)).collect();
+    folders.reverse();
+    for folder in folders {
+        // To open a folder is to ask whether it is as it was.
+        if File::open(folder).is_err() {
+            return true;
+        }
+    }
+    ask_anew(path);
+    true
+}
+
+/// Asks the server anew for the size and times of what is at `path`, in a folder that is known as it is.
+pub fn ask_anew(path: &Path) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+        let flags = AtFlags::STATX_FORCE_SYNC;
+        let _ = statx(CWD, path, flags | AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS);
+        if path.is_symlink() {
+            let _ = statx(CWD, path, flags, StatxFlags::BASIC_STATS);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+    }
+}
+
+/// Size and times of a file that other processes replace or append to, those on other machines too.
+///
+/// # Errors
+/// When it is not there, or cannot be asked about.
+pub fn metadata_anew(path: &Path) -> io::Result<Metadata> {
+    let folder = parent(path);
+    if is_network(folder) {
+        let _ = File::open(folder);
+        match File::open(path) {
+            Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => {}
+            opened => return opened?.metadata(),
+        }
+    }
+    fs::metadata(path)
+}
+
+/// Hands what was written to a file in `folder` to the server of a network file system, so that other machines see it while
+/// the file is open.
+pub(crate) fn tell(file: &File, folder: &Path) -> io::Result<()> {
+    if is_network(folder) { file.sync_data() } else { Ok(()) }
 }
 
 /// As the system writes it: `8:1`.
