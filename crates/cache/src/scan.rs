@@ -198,6 +198,8 @@ struct Pending {
     /// Whether the folder that it lies in calls it a file: neither a link nor anything else.
     is_plain: bool,
     may_share: bool,
+    /// Whether other machines may change it, of which this one asks anew.
+    is_remote: bool,
 }
 
 impl Pending {
@@ -283,6 +285,7 @@ impl Workspace {
         each: Option<Each<'_>>,
     ) -> Result<Option<FileState>, CacheError> {
         let os_path = self.os_path(path);
+        let is_remote = disk::look_anew(self.root(), &os_path);
         let own = fs::symlink_metadata(&os_path);
         let is_symlink = own.as_ref().is_ok_and(fs::Metadata::is_symlink);
         let metadata = match if is_symlink { fs::metadata(&os_path) } else { own } {
@@ -294,7 +297,7 @@ impl Workspace {
         };
         if metadata.is_dir() {
             self.note(path, &metadata);
-            return self.walk(path, &os_path, within, (sink, each)).map(Some);
+            return self.walk(path, (&os_path, is_remote), within, (sink, each)).map(Some);
         }
         let is_ours = !is_symlink || self.digest_of_symlink(&os_path).is_some();
         let may_share = is_ours && self.links.may_share() && !self.leads_through_symlink(path);
@@ -308,6 +311,7 @@ impl Workspace {
             is_symlink,
             is_plain: false,
             may_share,
+            is_remote,
         };
         self.examine(&mut file, Some(metadata), each)?;
         self.note_stamp(path, file.stamp);
@@ -325,7 +329,7 @@ impl Workspace {
     fn walk(
         &self,
         path: &ProjectPath,
-        os_path: &Path,
+        (os_path, is_remote): (&Path, bool),
         within: Within,
         (sink, each): (&mut dyn Sink, Option<Each<'_>>),
     ) -> Result<FileState, CacheError> {
@@ -347,7 +351,7 @@ impl Workspace {
         }
         let open = vec![walk.enter(String::new(), path.clone(), None, may_share)];
         let entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
-        let mut steps = Steps { workspace: self, within, path, os_path, entries, open };
+        let mut steps = Steps { workspace: self, within, path, os_path, is_remote, entries, open };
         while self.examine_next(&mut steps, &mut walk)? {}
         walk.end()
     }
@@ -417,6 +421,9 @@ impl Workspace {
         if file.is_plain && !self.links.may_share() && self.state().last(path).is_none() {
             return self.hash_anew(path, os_path, false);
         }
+        if file.is_remote && metadata.is_none() {
+            disk::ask_anew(os_path);
+        }
         let metadata = match metadata {
             Some(metadata) => Ok(metadata),
             None if *is_symlink => fs::metadata(os_path),
@@ -442,6 +449,8 @@ struct Steps<'a> {
     /// Where the walk began, and what stands there in the project.
     path: &'a ProjectPath,
     os_path: &'a Path,
+    /// Whether other machines may change what is there.
+    is_remote: bool,
     entries: walkdir::IntoIter,
     /// The numbers of the folders from the top down to where the walk is.
     open: Vec<usize>,
@@ -521,6 +530,7 @@ impl Steps<'_> {
                 is_symlink,
                 is_plain,
                 may_share,
+                is_remote: self.is_remote,
             }));
         }
         Ok(None)
