@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use crate::error::DiskError;
 use crate::file::parent;
 
 /// Whether a folder or file is on a file system of which other machines may have the same files. One that is not known
@@ -67,6 +68,29 @@ pub fn look_anew(root: &Path, path: &Path) -> bool {
     }
     ask_anew(path);
     true
+}
+
+/// Whether NFS gave a file this name, which was removed while a process of this machine had it open: it goes when that
+/// process closes it, and cannot be removed before.
+pub fn is_open_remnant(name: &str) -> bool {
+    let number = name.strip_prefix(".nfs");
+    number.is_some_and(|number| number.len() == 24 && number.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+/// As [`remove`](crate::remove), but what a process of this machine still has open on a network file system stays, with the
+/// folders above it. False then.
+///
+/// # Errors
+/// When something else cannot be removed.
+pub fn remove_what_is_closed(path: &Path) -> Result<bool, DiskError> {
+    match crate::remove(path) {
+        Err(fault) if is_held_open(&fault.source) && is_network(parent(path)) => Ok(false),
+        removed => removed.map(|()| true),
+    }
+}
+
+fn is_held_open(fault: &io::Error) -> bool {
+    matches!(fault.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::DirectoryNotEmpty)
 }
 
 /// Asks the server anew for the size and times of what is at `path`, in a folder that is known as it is.
@@ -143,6 +167,25 @@ mod tests {
         assert!(!is_network(Path::new("/proc")));
         assert!(!is_network(Path::new("/not/there")));
         assert_eq!(lock_hiding_option(Path::new("/proc")), None);
+    }
+
+    #[test]
+    fn what_nfs_keeps_of_an_open_file_is_known_by_its_name() {
+        assert!(is_open_remnant(".nfs000000000001004d00000002"));
+        for other in
+            [".nfs", ".nfs000000000001004d0000000", ".nfs000000000001004d0000000g", "nfs", ".nfs-notes"]
+        {
+            assert!(!is_open_remnant(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn on_a_disk_what_cannot_be_removed_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(remove_what_is_closed(&folder.path().join("file")).unwrap());
+        assert!(remove_what_is_closed(&folder.path().join("file")).unwrap(), "a missing one is fine");
+        assert!(remove_what_is_closed(Path::new("/proc/self")).is_err());
     }
 
     #[test]

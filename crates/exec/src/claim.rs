@@ -178,17 +178,19 @@ impl Claim {
     fn let_go(&mut self) -> Result<(), DiskError> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         file.clear()?;
+        let mut is_empty = true;
         if self.note.has_outs() {
             for entry in aside::folders(&self.folder)? {
                 if entry.file_name().is_some_and(|name| name != aside::NOTE) {
-                    disk::remove(&entry)?;
+                    is_empty &= disk::remove_what_is_closed(&entry)?;
                 }
             }
         }
         let mut free = self.folders.lock();
-        if free.is_over {
+        // What a reader still has open is left to a process that comes later, since no other job can have its place.
+        if free.is_over || !is_empty {
             drop(file);
-            return disk::remove(&self.folder);
+            return disk::remove_what_is_closed(&self.folder).map(drop);
         }
         free.folders.push((std::mem::take(&mut self.folder), file));
         Ok(())
@@ -362,7 +364,7 @@ impl<'a> Claims<'a> {
                 }
                 // No note: its process is dropping the folder, or died in doing so.
                 None if self.lock.is_of_the_living(&name) => {}
-                None => disk::remove(&folder)?,
+                None => disk::remove_what_is_closed(&folder).map(drop)?,
             }
         }
         Ok(())
