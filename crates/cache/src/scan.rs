@@ -488,8 +488,12 @@ impl Steps<'_> {
                 self.within.passes_over(path, workspace.blobs.layout())
                     || (folder.is_ruled && workspace.ignores.is_ignored(path, is_folder))
             };
-            // What a killed process of ours was about to put there is nobody's data.
-            if name.is_some_and(disk::is_unfinished) || path.as_ref().is_some_and(is_passed_over) {
+            // What a killed process of ours was about to put there is nobody's data, nor is what NFS keeps of an open file.
+            let is_remnant = self.is_remote && name.is_some_and(disk::is_open_remnant);
+            if is_remnant
+                || name.is_some_and(disk::is_unfinished)
+                || path.as_ref().is_some_and(is_passed_over)
+            {
                 if is_folder {
                     self.entries.skip_current_dir();
                 }
