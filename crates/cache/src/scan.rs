@@ -22,8 +22,7 @@ use crate::shelves::{self, Shelves};
 use crate::tree::{Tree, TreeEntry};
 use crate::{CacheError, Files, Workspace};
 
-/// So many files are hashed and handed on together, while the next are looked for; few in tests, so that there are many
-/// turns.
+/// So many files are hashed and handed on together, while the next are looked for; few in tests, for many turns.
 const BATCH: usize = if cfg!(test) { 7 } else { 1 << 12 };
 
 /// So many files are examined together while the walk goes on.
@@ -64,7 +63,6 @@ pub(crate) trait Sink {
 
 /// Wants to know no more than the state of the whole.
 pub(crate) struct Observe;
-
 impl Sink for Observe {}
 
 /// Is done with each file as soon as it is known, by any thread; the folder that it lies in may still be read.
@@ -449,7 +447,6 @@ struct Steps<'a> {
     /// Where the walk began, and what stands there in the project.
     path: &'a ProjectPath,
     os_path: &'a Path,
-    /// Whether other machines may change what is there.
     is_remote: bool,
     entries: walkdir::IntoIter,
     /// The numbers of the folders from the top down to where the walk is.
