@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::{Remote, Roots, State, Workspace};
-use disk::{DiskError, Liveness};
+use disk::DiskError;
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{
     Dialect, Lock, PIPELINE_FILE, Pipeline, PipelineError, Pointer, StageLock, is_pointer, parse_lock,
@@ -462,7 +462,7 @@ fn keep_jobs(project: &Project, needed: &mut Needed) -> CliResult {
         for state in &job.persisted {
             needed.roots.keep(state);
         }
-        if job.holder.liveness() != Liveness::Dead {
+        if disk::holder_is_alive(&project.pipe_path("lock"), &job.holder) {
             needed.at_work.push(job);
         }
     }

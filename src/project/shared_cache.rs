@@ -1,11 +1,13 @@
 //! A cache that others use too: users of its group, or other projects.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use base::Digest;
+use disk::Holder;
 use pipeline::Dialect;
 use track::{SqliteStore, told_holdings};
 
@@ -13,6 +15,42 @@ use super::{DVC_FOLDER, PIPE_FOLDER, Project};
 use crate::cli::quoted_path;
 use crate::dvc_config;
 use crate::error::{CliError, CliResult};
+
+/// A project of which a cache has been told.
+#[derive(Debug)]
+struct Known {
+    /// The file that says so.
+    file: PathBuf,
+    root: PathBuf,
+    /// The host on whose disk it is; nothing where that was not told.
+    host: Option<String>,
+}
+
+impl Known {
+    /// What the file holds: see [`Project::name_in_cache`].
+    fn new(file: PathBuf, mut name: Vec<u8>) -> Self {
+        let host = name.iter().position(|byte| *byte == 0).map(|end| {
+            let host = String::from_utf8_lossy(&name[end + 1..]).into_owned();
+            name.truncate(end);
+            host
+        });
+        Known { file, root: PathBuf::from(OsString::from_vec(name)), host }
+    }
+
+    /// Whether it is on a disk of another host, which cannot be looked at from here.
+    fn is_elsewhere(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| *host != Holder::current().host)
+    }
+
+    /// Its path; with its host, as in `host:/path`, where that is another.
+    fn shown(&self) -> String {
+        let root = base::shown(&self.root);
+        match &self.host {
+            Some(host) if self.is_elsewhere() => format!("{}:{root}", base::one_line(host)),
+            _ => root,
+        }
+    }
+}
 
 /// What the runs of a project hold of the cache.
 #[derive(Debug)]
@@ -49,14 +87,27 @@ impl Project {
     /// When the cache cannot be written to.
     fn register(&self) -> Result<(), disk::DiskError> {
         let Some(file) = self.file_in_cache("projects") else { return Ok(()) };
-        if file.exists() { Ok(()) } else { disk::replace(&file, self.root.as_os_str().as_encoded_bytes()) }
+        if file.exists() { Ok(()) } else { disk::replace(&file, &self.name_in_cache()) }
     }
 
     /// The project's own file in a folder of a cache outside the project.
     fn file_in_cache(&self, folder: &str) -> Option<PathBuf> {
-        let (cache, root) = (self.cache_folder(), self.root.as_os_str().as_encoded_bytes());
-        let name = || cache.join(folder).join(&cache::hash_bytes(root).hex()[..16]);
+        let cache = self.cache_folder();
+        let name = || cache.join(folder).join(&cache::hash_bytes(&self.name_in_cache()).hex()[..16]);
         (!cache.starts_with(&self.root)).then(name)
+    }
+
+    /// What the project is called in a cache outside it: its path; and its host after a NUL where the cache is on a network
+    /// file system and the project is not, so that a project of another host at the same path is another one.
+    fn name_in_cache(&self) -> Vec<u8> {
+        let mut name = self.root.as_os_str().as_encoded_bytes().to_vec();
+        let cache = self.cache_folder();
+        let there = cache.ancestors().find(|folder| folder.is_dir());
+        if there.is_some_and(disk::is_network) && !disk::is_network(&self.root) {
+            name.push(0);
+            name.extend_from_slice(Holder::current().host.as_bytes());
+        }
+        name
     }
 
     /// Has a run store tell a cache outside the project what its runs hold, since other users may not read it.
@@ -123,8 +174,16 @@ impl Project {
         for folder in folders {
             let root = cache::lexical(&std::path::absolute(folder).unwrap_or_else(|_| folder.clone()));
             let shown = base::shown(&root);
-            let Some((file, _)) = known.iter().find(|(_, known)| *known == root) else {
-                let names: Vec<String> = known.iter().map(|(_, root)| base::shown(root)).collect();
+            // As those of other hosts are shown.
+            let is_named = |known: &&Known| known.is_elsewhere() && Path::new(&known.shown()) == folder;
+            if let Some(Known { file, .. }) = known.iter().find(is_named) {
+                files.push(file);
+                continue;
+            }
+            let Some(Known { file, .. }) =
+                known.iter().find(|known| known.root == root && !known.is_elsewhere())
+            else {
+                let names: Vec<String> = known.iter().map(Known::shown).collect();
                 let cache = base::shown(&self.cache_folder());
                 let which = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
                 return Err(CliError::message(format!("the cache {cache} knows of no project {shown}"))
@@ -151,7 +210,7 @@ impl Project {
     }
 
     /// The projects of which the cache has been told, with the file that says so.
-    fn known_projects(&self) -> CliResult<Vec<(PathBuf, PathBuf)>> {
+    fn known_projects(&self) -> CliResult<Vec<Known>> {
         let folder = self.cache_folder().join("projects");
         let fault = |source| disk::DiskError::new("list folder", &folder, source);
         let files = match std::fs::read_dir(&folder) {
@@ -162,9 +221,7 @@ impl Project {
         for file in files {
             let file = file.map_err(fault)?.path();
             // One that is forgotten just now is none.
-            if let Some(root) = disk::read_optional(&file)? {
-                known.push((file, PathBuf::from(std::ffi::OsString::from_vec(root))));
-            }
+            known.extend(disk::read_optional(&file)?.map(|name| Known::new(file, name)));
         }
         Ok(known)
     }
@@ -195,7 +252,14 @@ impl Project {
     fn beside(&self) -> CliResult<Vec<Project>> {
         let cache = self.cache_folder();
         let mut others = Vec::new();
-        for (_, root) in self.known_projects()?.into_iter().filter(|(_, root)| *root != self.root) {
+        for known in self.known_projects()? {
+            if known.is_elsewhere() {
+                return Err(elsewhere(&known));
+            }
+            let root = known.root;
+            if root == self.root {
+                continue;
+            }
             // Another user's may be closed to this one.
             let is_there = |path: &Path| match std::fs::metadata(path) {
                 Ok(found) => Ok(found.is_dir()),
@@ -225,6 +289,18 @@ fn gone(root: &Path) -> CliError {
         .hint(format!("nothing was removed; mount it; or {way}, if it is gone for good"))
 }
 
+/// That a project which shares a cache is on a disk of another host.
+fn elsewhere(known: &Known) -> CliError {
+    let shown = known.shown();
+    CliError::message(format!("project {shown}, which shares this cache, is on a disk of another host")).hint(
+        format!(
+            "nothing was removed, since what it needs cannot be told from here; or `pipe gc --forget {}`, if it is \
+             gone for good",
+            quoted_path(&shown)
+        ),
+    )
+}
+
 /// That it cannot be told what a project needs of a cache that it shares.
 pub fn unknown_needs(root: &Path, fault: CliError, cache: &Path) -> CliError {
     let shown = base::shown(root);
@@ -243,4 +319,22 @@ pub fn unknown_needs(root: &Path, fault: CliError, cache: &Path) -> CliError {
         "nothing was removed; its user lets the group of the cache look into it with `chgrp -R {group} {path}` and \
          `chmod -R g+rX {path}`, and with a umask of 027 it stays so; or collect as a user who may"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_of_another_host_at_the_same_path_is_another_one() {
+        let known = |name: &str| Known::new(PathBuf::from("file"), name.as_bytes().to_vec());
+        let here = known(&format!("/data/project\0{}", Holder::current().host));
+        let (there, old) = (known("/data/project\0elsewhere.test"), known("/data/project"));
+        assert_eq!([&here, &there, &old].map(Known::is_elsewhere), [false, true, false]);
+        assert_eq!(
+            [&here, &there, &old].map(Known::shown),
+            ["/data/project", "elsewhere.test:/data/project", "/data/project"]
+        );
+        assert!([here, there, old].iter().all(|known| known.root == Path::new("/data/project")));
+    }
 }

@@ -211,7 +211,10 @@ impl Project {
     ) -> Result<(SqliteStore, Option<StoreError>), StoreError> {
         match open() {
             Err(
-                fault @ (StoreError::Failed { .. } | StoreError::ReadOnly { .. } | StoreError::Full { .. }),
+                fault @ (StoreError::Failed { .. }
+                | StoreError::ReadOnly { .. }
+                | StoreError::NoLocks { .. }
+                | StoreError::Full { .. }),
             ) => {
                 // What kept it from being written to says more than why it could not be read either.
                 let (path, sync) = (self.pipe_path("runs.db"), self.settings.store_sync());

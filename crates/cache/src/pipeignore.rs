@@ -150,7 +150,10 @@ impl Workspace {
     /// what a killed process of ours left half written, which is nobody's whatever an ignore file says of its name.
     pub(crate) fn is_kept(&self, path: &ProjectPath, is_folder: bool) -> bool {
         !disk::is_unfinished(path.name())
-            && (self.ignores.is_ignored(path, is_folder) || self.is_left_out(&self.os_path(path)))
+            && (self.ignores.is_ignored(path, is_folder)
+                || self.is_left_out(&self.os_path(path))
+                // It cannot be removed, and goes by itself.
+                || (disk::is_open_remnant(path.name()) && disk::is_network(&self.os_path(path))))
     }
 
     /// Whether what lies in a folder is no part of it in a project of DVC: its walks enter no link to a folder, no other

@@ -22,8 +22,7 @@ use crate::shelves::{self, Shelves};
 use crate::tree::{Tree, TreeEntry};
 use crate::{CacheError, Files, Workspace};
 
-/// So many files are hashed and handed on together, while the next are looked for; few in tests, so that there are many
-/// turns.
+/// So many files are hashed and handed on together, while the next are looked for; few in tests, for many turns.
 const BATCH: usize = if cfg!(test) { 7 } else { 1 << 12 };
 
 /// So many files are examined together while the walk goes on.
@@ -64,7 +63,6 @@ pub(crate) trait Sink {
 
 /// Wants to know no more than the state of the whole.
 pub(crate) struct Observe;
-
 impl Sink for Observe {}
 
 /// Is done with each file as soon as it is known, by any thread; the folder that it lies in may still be read.
@@ -198,6 +196,8 @@ struct Pending {
     /// Whether the folder that it lies in calls it a file: neither a link nor anything else.
     is_plain: bool,
     may_share: bool,
+    /// Whether other machines may change it, of which this one asks anew.
+    is_remote: bool,
 }
 
 impl Pending {
@@ -283,6 +283,7 @@ impl Workspace {
         each: Option<Each<'_>>,
     ) -> Result<Option<FileState>, CacheError> {
         let os_path = self.os_path(path);
+        let is_remote = disk::look_anew(self.root(), &os_path);
         let own = fs::symlink_metadata(&os_path);
         let is_symlink = own.as_ref().is_ok_and(fs::Metadata::is_symlink);
         let metadata = match if is_symlink { fs::metadata(&os_path) } else { own } {
@@ -294,7 +295,7 @@ impl Workspace {
         };
         if metadata.is_dir() {
             self.note(path, &metadata);
-            return self.walk(path, &os_path, within, (sink, each)).map(Some);
+            return self.walk(path, (&os_path, is_remote), within, (sink, each)).map(Some);
         }
         let is_ours = !is_symlink || self.digest_of_symlink(&os_path).is_some();
         let may_share = is_ours && self.links.may_share() && !self.leads_through_symlink(path);
@@ -308,6 +309,7 @@ impl Workspace {
             is_symlink,
             is_plain: false,
             may_share,
+            is_remote,
         };
         self.examine(&mut file, Some(metadata), each)?;
         self.note_stamp(path, file.stamp);
@@ -325,7 +327,7 @@ impl Workspace {
     fn walk(
         &self,
         path: &ProjectPath,
-        os_path: &Path,
+        (os_path, is_remote): (&Path, bool),
         within: Within,
         (sink, each): (&mut dyn Sink, Option<Each<'_>>),
     ) -> Result<FileState, CacheError> {
@@ -347,7 +349,7 @@ impl Workspace {
         }
         let open = vec![walk.enter(String::new(), path.clone(), None, may_share)];
         let entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
-        let mut steps = Steps { workspace: self, within, path, os_path, entries, open };
+        let mut steps = Steps { workspace: self, within, path, os_path, is_remote, entries, open };
         while self.examine_next(&mut steps, &mut walk)? {}
         walk.end()
     }
@@ -417,6 +419,9 @@ impl Workspace {
         if file.is_plain && !self.links.may_share() && self.state().last(path).is_none() {
             return self.hash_anew(path, os_path, false);
         }
+        if file.is_remote && metadata.is_none() {
+            disk::ask_anew(os_path);
+        }
         let metadata = match metadata {
             Some(metadata) => Ok(metadata),
             None if *is_symlink => fs::metadata(os_path),
@@ -442,6 +447,7 @@ struct Steps<'a> {
     /// Where the walk began, and what stands there in the project.
     path: &'a ProjectPath,
     os_path: &'a Path,
+    is_remote: bool,
     entries: walkdir::IntoIter,
     /// The numbers of the folders from the top down to where the walk is.
     open: Vec<usize>,
@@ -479,8 +485,12 @@ impl Steps<'_> {
                 self.within.passes_over(path, workspace.blobs.layout())
                     || (folder.is_ruled && workspace.ignores.is_ignored(path, is_folder))
             };
-            // What a killed process of ours was about to put there is nobody's data.
-            if name.is_some_and(disk::is_unfinished) || path.as_ref().is_some_and(is_passed_over) {
+            // What a killed process of ours was about to put there is nobody's data, nor is what NFS keeps of an open file.
+            let is_remnant = self.is_remote && name.is_some_and(disk::is_open_remnant);
+            if is_remnant
+                || name.is_some_and(disk::is_unfinished)
+                || path.as_ref().is_some_and(is_passed_over)
+            {
                 if is_folder {
                     self.entries.skip_current_dir();
                 }
@@ -521,6 +531,7 @@ impl Steps<'_> {
                 is_symlink,
                 is_plain,
                 may_share,
+                is_remote: self.is_remote,
             }));
         }
         Ok(None)

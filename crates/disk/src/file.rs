@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Context, DiskError};
 use crate::making::Place;
+use crate::network;
 use crate::partial::sync_files;
 use crate::share::{inherit, inherit_file};
 
@@ -61,7 +62,8 @@ fn replace_by(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Re
         .tempfile_in(&place.folder)
         .context("write file", path)?;
     inherit_file(temporary.as_file(), folder).context("write file", path)?;
-    fill(temporary.as_file_mut()).context("write file", path)?;
+    let told = fill(temporary.as_file_mut()).and_then(|()| network::tell(temporary.as_file(), folder));
+    told.context("write file", path)?;
     give_name(temporary, &place, path)
 }
 
@@ -167,7 +169,8 @@ fn volatile(path: &Path, bytes: &[u8], mode: u32) -> Result<(NamedTempFile, Plac
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(&place.folder)
         .context("write file", path)?;
-    temporary.write_all(bytes).context("write file", path)?;
+    let written = temporary.write_all(bytes).and_then(|()| network::tell(temporary.as_file(), folder));
+    written.context("write file", path)?;
     Ok((temporary, place))
 }
 
@@ -523,6 +526,14 @@ impl Appender {
     /// When the disk refuses.
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         self.file.write_all(bytes).context("write file", &self.path)
+    }
+
+    /// Lets other machines see what was appended, where they have the file too.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn tell(&self) -> Result<(), DiskError> {
+        network::tell(&self.file, parent(&self.path)).context("write file", &self.path)
     }
 
     /// Waits until the disk has all that was appended.

@@ -65,6 +65,7 @@ impl Journal {
     pub fn append(&mut self, record: &impl Serialize) -> Result<(), DiskError> {
         let json = serde_json::to_string(record).expect("a record is plain data");
         self.appender.line(&format!("{:08x} {json}", crc32c::crc32c(json.as_bytes())))?;
+        self.appender.tell()?;
         if self.last_sync.elapsed() >= SYNC_EVERY {
             self.appender.sync()?;
             self.last_sync = Instant::now();

@@ -16,6 +16,7 @@ mod lock;
 mod making;
 mod mode;
 mod nameless;
+mod network;
 mod partial;
 mod presence;
 mod share;
@@ -38,6 +39,10 @@ pub use link::{
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
 pub use making::{clear_made, make_apart};
 pub use mode::Mode;
+pub use network::{
+    ask_anew, is_network, is_open_remnant, lock_hiding_option, look_anew, metadata_anew,
+    remove_what_is_closed,
+};
 pub use partial::{Partial, keeps_order, sync_files};
 pub use share::{hand_down_alike, is_shared, share_folder};
 pub use stamp::Stamp;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, DiskError};
 use crate::holder::{Holder, Liveness};
+use crate::network;
 
 /// How often a holder touches its file.
 const BEAT: Duration = Duration::from_secs(10);
@@ -77,7 +78,7 @@ impl Presence {
         // Where there are no locks, the touched file has to do.
         let _ = file.try_lock();
         let text = serde_json::to_vec(entry).expect("an entry is plain data");
-        if let Err(fault) = file.write_all(&text) {
+        if let Err(fault) = file.write_all(&text).and_then(|()| network::tell(&file, folder)) {
             // Half of it would tell nobody anything, and stay for ever.
             let _ = fs::remove_file(&path);
             return Err(DiskError::new("write file", &path, fault));

@@ -143,7 +143,7 @@ impl Job {
             Job::Ours(claim) => claim.end(),
             Job::Dead { folder, .. } => {
                 disk::remove(&folder.join(NOTE))?;
-                disk::remove(&folder)
+                disk::remove_what_is_closed(&folder).map(drop)
             }
         }
     }

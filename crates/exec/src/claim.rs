@@ -162,7 +162,7 @@ impl Claim {
     /// Appends the note to its file, where the last whole line counts.
     pub(crate) fn write_note(&mut self) -> Result<(), DiskError> {
         let text = serde_json::to_string(&self.note).expect("a note is plain data");
-        self.file.as_mut().map_or(Ok(()), |file| file.line(&text))
+        self.file.as_mut().map_or(Ok(()), |file| file.line(&text).and_then(|()| file.tell()))
     }
 
     /// Lets go, and removes what lies in the folder. The note goes first: without it, nothing is put back.
@@ -178,17 +178,19 @@ impl Claim {
     fn let_go(&mut self) -> Result<(), DiskError> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         file.clear()?;
+        let mut is_empty = true;
         if self.note.has_outs() {
             for entry in aside::folders(&self.folder)? {
                 if entry.file_name().is_some_and(|name| name != aside::NOTE) {
-                    disk::remove(&entry)?;
+                    is_empty &= disk::remove_what_is_closed(&entry)?;
                 }
             }
         }
         let mut free = self.folders.lock();
-        if free.is_over {
+        // What a reader still has open is left to a process that comes later, since no other job can have its place.
+        if free.is_over || !is_empty {
             drop(file);
-            return disk::remove(&self.folder);
+            return disk::remove_what_is_closed(&self.folder).map(drop);
         }
         free.folders.push((std::mem::take(&mut self.folder), file));
         Ok(())
@@ -274,12 +276,18 @@ impl<'a> Claims<'a> {
         Moment::take(&self.jobs.with_extension("lock"))
     }
 
+    /// What another machine has noted since is in folders that this one may believe to know.
+    fn look_anew(&self) {
+        disk::look_anew(self.jobs.parent().and_then(Path::parent).unwrap_or(self.root), &self.jobs);
+    }
+
     /// Claims what `wish` names; `Err` tells what is in the way. What a dead process left in the way is recovered.
     ///
     /// # Errors
     /// When notes cannot be read or written, or something cannot be moved back.
     pub fn claim(&self, wish: Wish, observer: &dyn Observer) -> Result<Result<Claim, InTheWay>, DiskError> {
         let _moment = self.moment()?;
+        self.look_anew();
         let mut has_recovered = false;
         for folder in aside::folders(&self.jobs)? {
             if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&self.prefix)) {
@@ -340,6 +348,7 @@ impl<'a> Claims<'a> {
     /// When something cannot be moved.
     pub fn recover(&self, observer: &dyn Observer) -> Result<(), DiskError> {
         let _moment = self.moment()?;
+        self.look_anew();
         for (folder, note) in aside::notes(&self.jobs)? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with(&self.prefix) {
@@ -355,7 +364,7 @@ impl<'a> Claims<'a> {
                 }
                 // No note: its process is dropping the folder, or died in doing so.
                 None if self.lock.is_of_the_living(&name) => {}
-                None => disk::remove(&folder)?,
+                None => disk::remove_what_is_closed(&folder).map(drop)?,
             }
         }
         Ok(())

@@ -44,6 +44,9 @@ pub struct Ledger {
     /// Lock files whose content here differs from the disk's.
     unwritten: Vec<ProjectPath>,
     journal: Option<Journal>,
+    /// Whether other machines may write to it too. Then it is opened anew each time and closed within the moment: what is
+    /// appended goes where this machine believes the end to be, and is sent by the time it is closed.
+    is_on_network: bool,
     /// How long the journal was when it was last read or written here.
     journal_length: u64,
     last_write: Instant,
@@ -129,6 +132,7 @@ impl Ledger {
             locks: files.map(|file| (file, LockState::default())).collect(),
             unwritten: Vec::new(),
             journal: None,
+            is_on_network: disk::is_network(root),
             journal_length: 0,
             last_write: Instant::now(),
         };
@@ -281,7 +285,7 @@ impl Ledger {
         let record = Record { version: VERSION, stage: stage.clone(), lock };
         {
             let _moment = self.moment()?;
-            if length_of(&self.journal_path) != self.journal_length {
+            if self.is_on_network || length_of(&self.journal_path) != self.journal_length {
                 // Another process wrote, and died perhaps before its line was whole: opening it mends that.
                 self.journal = None;
                 self.refresh()?;
@@ -290,6 +294,7 @@ impl Ledger {
                 self.journal = Some(Journal::open(&self.journal_path)?);
             }
             self.journal.as_mut().expect("it was just opened").append(&record)?;
+            self.close_on_network();
             self.journal_length = length_of(&self.journal_path);
         }
         self.insert(stage, record.lock);
@@ -328,8 +333,15 @@ impl Ledger {
         let mut journal = self.journal.take().map_or_else(|| Journal::open(&self.journal_path), Ok)?;
         journal.clear()?;
         self.journal = Some(journal);
+        self.close_on_network();
         self.journal_length = 0;
         Ok(())
+    }
+
+    fn close_on_network(&mut self) {
+        if self.is_on_network {
+            self.journal = None;
+        }
     }
 
     /// The same where a lock that lies in one of these folders tells less than is recorded: a stage that reads the folder
@@ -389,9 +401,9 @@ fn lock_of_source(lock: StageLock) -> Lock {
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {
-    std::fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))
+    disk::metadata_anew(path).ok().map(|metadata| Stamp::of(&metadata))
 }
 
 fn length_of(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+    disk::metadata_anew(path).map_or(0, |metadata| metadata.len())
 }

@@ -49,6 +49,12 @@ impl Fault {
         matches!(self, Fault::Sql(error) if is_busy(error))
     }
 
+    /// Whether the system failed, which on a network it may not do again.
+    pub(super) fn is_unanswered(&self) -> bool {
+        let codes = [ErrorCode::SystemIoFailure, ErrorCode::CannotOpen, ErrorCode::FileLockingProtocolFailed];
+        matches!(self, Fault::Sql(error) if error.sqlite_error_code().is_some_and(|code| codes.contains(&code)))
+    }
+
     /// The error for the caller.
     pub(super) fn into_error(self, path: &Path, doing: &'static str) -> StoreError {
         let path = path.to_owned();

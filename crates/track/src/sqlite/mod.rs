@@ -1,9 +1,10 @@
-//! The run store in one SQLite file, shared by any number of processes of one machine.
+//! The run store in one SQLite file, shared by any number of processes of one machine, and of several on a network file system.
 //!
 //! Write-ahead logging lets readers read while one process writes; a writer takes the write lock at
 //! the start of its transaction and waits for it, so nobody fails halfway and nobody sees "locked".
 //! Within one process, questions have connections of their own, so that a long one delays no write.
-//! What was applied survives the process; the power too, if [`Sync::Full`] is asked for.
+//! What was applied survives the process; the power too, if [`Sync::Full`] is asked for. Memory is not shared between
+//! machines: on a network file system there is a journal instead, of which `open` tells.
 
 mod apply;
 mod artifact;
@@ -15,6 +16,7 @@ mod history;
 mod holdings;
 mod lead;
 mod model;
+mod open;
 mod page;
 mod pairs;
 mod patience;
@@ -27,15 +29,14 @@ mod search;
 mod standin;
 mod whole;
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use base::{Digest, Timestamp};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 pub use self::holdings::told_holdings;
 pub use self::schema::SCHEMA_VERSION;
@@ -43,10 +44,11 @@ pub use self::schema::SCHEMA_VERSION;
 use self::fault::Fault;
 use self::file::FileId;
 use self::holdings::Holdings;
-use self::patience::{Patience, patiently};
+use self::open::{Journaling, configure, connect};
+use self::patience::Patience;
 use self::readers::Readers;
 use crate::{
-    Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
+    Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, ChangesId, Course, DatasetSummary, Experiment,
     ExperimentId, ExperimentSearch, KeyGroup, Lease, LineageFile, LoggedModel, LoggedModelSearch, Metric,
     MetricCursor, ModelId, ModelSearch, ModelStore, ModelVersion, Purge, RegisteredModel, Role, Run, RunId,
     RunStore, Search, Stage, StoreError, TagValue, VersionRef, VersionSearch, View,
@@ -72,6 +74,7 @@ pub enum Sync {
 pub struct SqliteStore {
     path: PathBuf,
     sync: Sync,
+    journaling: Journaling,
     patience: Patience,
     /// Nothing where one connection does all: in memory. They close before the writer does, which is the one that can
     /// empty the log.
@@ -130,7 +133,7 @@ impl SqliteStore {
         let patience = Patience::Moment;
         let is_set = self.writer().is_ok_and(|mut writer| writer.busy_handler(Some(patience.nap())).is_ok());
         if is_set {
-            self.readers = Some(Readers::new(self.path.clone(), patience));
+            self.readers = Some(Readers::new(self.path.clone(), self.journaling, patience));
             self.patience = patience;
         }
         self
@@ -150,13 +153,24 @@ impl SqliteStore {
     }
 
     fn open_for(path: &Path, sync: Sync, patience: Patience) -> Result<Self, StoreError> {
-        let opened = connect(path, sync, patience);
+        let journaling = Journaling::of(path)?;
+        Self::open_by(path, journaling, sync, patience)
+    }
+
+    fn open_by(
+        path: &Path,
+        journaling: Journaling,
+        sync: Sync,
+        patience: Patience,
+    ) -> Result<Self, StoreError> {
+        let opened = connect(path, journaling, sync, patience);
         let (connection, file) = opened.map_err(|fault| patience.told(fault.into_error(path, "open")))?;
         Ok(SqliteStore {
             path: path.to_owned(),
             sync,
+            journaling,
             patience,
-            readers: Some(Readers::new(path.to_owned(), patience)),
+            readers: Some(Readers::new(path.to_owned(), journaling, patience)),
             file: Mutex::new(Some(file)),
             was_replaced: AtomicBool::default(),
             writer: Mutex::new(connection).into(),
@@ -173,11 +187,14 @@ impl SqliteStore {
     /// As [`SqliteStore::open`]; and when an older `pipe` made the file, since it cannot be upgraded.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         readers::open_to_read(path).map_err(|fault| fault.into_error(path, "read"))?;
+        // Who writes to it after all where machines do not see each other's locks is refused then.
+        let journaling = Journaling::of(path).unwrap_or(Journaling::Rollback);
         Ok(SqliteStore {
             path: path.to_owned(),
             sync: Sync::Normal,
+            journaling,
             patience: Patience::Long,
-            readers: Some(Readers::of_what_is_only_read(path.to_owned())),
+            readers: Some(Readers::of_what_is_only_read(path.to_owned(), journaling)),
             file: Mutex::default(),
             was_replaced: AtomicBool::default(),
             writer: OnceLock::new(),
@@ -257,7 +274,7 @@ impl SqliteStore {
         let path = PathBuf::new();
         let open = || -> Result<Connection, Fault> {
             let mut connection = Connection::open_in_memory()?;
-            configure(&connection, Sync::Normal)?;
+            configure(&connection, Journaling::Ahead, Sync::Normal)?;
             schema::prepare(&mut connection, &path)?;
             Ok(connection)
         };
@@ -265,6 +282,7 @@ impl SqliteStore {
         Ok(SqliteStore {
             path,
             sync: Sync::Normal,
+            journaling: Journaling::Ahead,
             patience: Patience::Long,
             readers: None,
             file: Mutex::default(),
@@ -352,8 +370,10 @@ impl SqliteStore {
             Ok(answer)
         };
         let answer = match &self.readers {
-            Some(readers) => file::again_if_replaced(&self.path, || {
-                self.current().and_then(|file| readers.with(file, ask))
+            Some(readers) => self.journaling.persistently(|| {
+                file::again_if_replaced(&self.path, || {
+                    self.current().and_then(|file| readers.with(file, ask))
+                })
             }),
             None => self.writer().map_err(Fault::Store).and_then(|mut writer| ask(&mut writer)),
         };
@@ -379,7 +399,8 @@ impl SqliteStore {
         if tried.as_ref()?.elapsed() < TRY_EVERY {
             return None;
         }
-        let opened = connect(&self.path, self.sync, self.patience);
+        let journaling = Journaling::of(&self.path).ok().filter(|found| *found == self.journaling)?;
+        let opened = connect(&self.path, journaling, self.sync, self.patience);
         *tried = Some(Instant::now());
         let (connection, file) = opened.ok()?;
         // What may only be read opens too, and would be so for ever.
@@ -406,15 +427,26 @@ impl SqliteStore {
     /// Writes, and makes sure that what it was written to is still the store.
     fn write(&self, changes: &Changes) -> Result<Applied, Fault> {
         let mut writer = self.writer()?;
+        let changes = self.applied_once(changes);
         for _ in 0..ATTEMPTS {
             self.follow(&mut writer)?;
-            let answer = apply::apply(&mut writer, changes, self.holdings.as_ref());
+            let apply = || apply::apply(&mut writer, &changes, self.holdings.as_ref());
+            let answer = self.journaling.persistently(apply);
             let known = self.known();
             if known.is_none() || known == FileId::at(&self.path)? {
                 return answer;
             }
         }
         Err(StoreError::Gone { path: self.path.clone() }.into())
+    }
+
+    /// Changes that can be applied again where it may not be known whether they were: a network may lose the answer.
+    fn applied_once<'c>(&self, changes: &'c Changes) -> Cow<'c, Changes> {
+        if self.journaling == Journaling::Ahead || changes.id.is_some() {
+            return Cow::Borrowed(changes);
+        }
+        let id = RunId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>());
+        Cow::Owned(Changes { id: Some(ChangesId(format!("once-{id}"))), ..changes.clone() })
     }
 
     /// Opens the file that was put in place of the one that is open, where one was. A file that is gone may come back, so
@@ -430,7 +462,7 @@ impl SqliteStore {
         }
         // SQLite takes nothing away that lies beside a file that is not the one it has open, so that the old
         // connection may close after this one is there.
-        let (connection, file) = connect(&self.path, self.sync, self.patience)?;
+        let (connection, file) = connect(&self.path, self.journaling, self.sync, self.patience)?;
         *writer = connection;
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
         self.was_replaced.store(true, Ordering::SeqCst);
@@ -440,30 +472,6 @@ impl SqliteStore {
     fn known(&self) -> Option<FileId> {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Opens the file that is at this path, or makes it.
-fn connect(path: &Path, sync: Sync, patience: Patience) -> Result<(Connection, FileId), Fault> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    for _ in 0..ATTEMPTS {
-        let before = FileId::at(path)?;
-        file::make_ready(path)?;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        // SQLite has looked for no log yet.
-        let opened = FileId::at(path)?;
-        let Some(file) = opened.filter(|_| opened == before) else { continue };
-        connection.busy_handler(Some(patience.nap()))?;
-        // Before anything is written: what is not ours stays as it is.
-        schema::check(&connection, path)?;
-        make_private(path);
-        patiently(patience.nap(), || Ok(connection.pragma_update(None, "journal_mode", "wal")?))?;
-        configure(&connection, sync)?;
-        schema::prepare(&mut connection, path)?;
-        file::note_log(path, file)?;
-        return Ok((connection, file));
-    }
-    Err(StoreError::Gone { path: path.to_owned() }.into())
 }
 
 impl RunStore for SqliteStore {
@@ -639,28 +647,6 @@ impl ModelStore for SqliteStore {
 
     fn search_model_versions(&self, search: &VersionSearch) -> Result<Vec<ModelVersion>, StoreError> {
         self.read(|connection| registry::search_versions(connection, search))
-    }
-}
-
-fn configure(connection: &Connection, sync: Sync) -> Result<(), Fault> {
-    let level = match sync {
-        Sync::Normal => "normal",
-        Sync::Full => "full",
-    };
-    connection.pragma_update(None, "synchronous", level)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.set_prepared_statement_cache_capacity(256);
-    Ok(())
-}
-
-/// Files 0600: commands, params and host names are nobody else's business. SQLite gives its `-wal` and
-/// `-shm` the mode of the file, so this comes before anything is written. On a file of another user
-/// it fails, and then that user has decided.
-fn make_private(path: &Path) {
-    if let Ok(metadata) = std::fs::metadata(path)
-        && metadata.permissions().mode() & 0o077 != 0
-    {
-        let _ = std::fs::set_permissions(path, Permissions::from_mode(0o600));
     }
 }
 

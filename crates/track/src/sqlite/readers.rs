@@ -13,7 +13,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
 use super::file::{self, FileId, beside};
-use super::{Patience, Sync, configure, schema};
+use super::open::{Journaling, configure};
+use super::{Patience, Sync, schema};
 use crate::StoreError;
 
 /// How many stay open while nobody asks.
@@ -26,6 +27,7 @@ const CACHED: i64 = 512;
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    journaling: Journaling,
     patience: Patience,
     /// Whether nobody of this process writes, and perhaps nobody may.
     is_only_read: AtomicBool,
@@ -35,14 +37,20 @@ pub(super) struct Readers {
 
 impl Readers {
     /// Readers of a file that is there.
-    pub(super) fn new(path: PathBuf, patience: Patience) -> Self {
-        Readers { path, patience, is_only_read: false.into(), idle: Mutex::default() }
+    pub(super) fn new(path: PathBuf, journaling: Journaling, patience: Patience) -> Self {
+        Readers { path, journaling, patience, is_only_read: false.into(), idle: Mutex::default() }
     }
 
     /// Readers of a file to which this process writes nothing, not even beside it. Each question opens it anew, since what
     /// another process writes meanwhile may not be seen otherwise.
-    pub(super) fn of_what_is_only_read(path: PathBuf) -> Self {
-        Readers { path, patience: Patience::Long, is_only_read: true.into(), idle: Mutex::default() }
+    pub(super) fn of_what_is_only_read(path: PathBuf, journaling: Journaling) -> Self {
+        Readers {
+            path,
+            journaling,
+            patience: Patience::Long,
+            is_only_read: true.into(),
+            idle: Mutex::default(),
+        }
     }
 
     /// From now on this process writes to the file, which those who read it see.
@@ -75,14 +83,17 @@ impl Readers {
     }
 
     fn open(&self, file: FileId) -> Result<Connection, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = self.journaling.reading() | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
         // SQLite has looked for no log yet.
         if FileId::at(&self.path)? != Some(file) {
             return Err(StoreError::Gone { path: self.path.clone() }.into());
         }
         connection.busy_handler(Some(self.patience.nap()))?;
-        configure(&connection, Sync::Normal)?;
+        configure(&connection, self.journaling, Sync::Normal)?;
+        if self.journaling == Journaling::Rollback {
+            connection.pragma_update(None, "query_only", true)?;
+        }
         connection.pragma_update(None, "cache_size", -CACHED)?;
         Ok(connection)
     }
@@ -103,7 +114,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, Fault> {
         let mut connection = Connection::open_with_flags(name, flags)?;
         connection.busy_handler(Some(Patience::Long.nap()))?;
         schema::check_current(&connection, path)?;
-        configure(&connection, Sync::Normal)?;
+        configure(&connection, Journaling::Ahead, Sync::Normal)?;
         Ok(connection)
     };
     open(path, flags).or_else(|fault| {

@@ -227,6 +227,18 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Machines that share it would not see each other's locks.
+    #[error(
+        "the run store {} is on a network mount with `{option}`, which keeps its locks from other machines: \
+         nothing is written to it",
+        base::shown(path)
+    )]
+    NoLocks {
+        /// The file.
+        path: PathBuf,
+        /// The option of the mount.
+        option: String,
+    },
     /// Anything else that went wrong below.
     #[error("failed to {doing} the run store {}", base::shown(path))]
     Failed {
@@ -297,6 +309,7 @@ impl StoreError {
             | E::Gone { .. }
             | E::Missing { .. }
             | E::Unreadable { .. }
+            | E::NoLocks { .. }
             | E::Failed { .. } => ErrorKind::Failed,
         }
     }
@@ -324,6 +337,9 @@ impl StoreError {
             StoreError::Unreadable { .. } => {
                 Some("who made it alone may read it, and can show runs to others with `pipe ui`")
             }
+            StoreError::NoLocks { .. } => Some(
+                "mount it with locks that reach the server, or keep the project on a disk of this machine",
+            ),
             StoreError::ArtifactInTheWay { .. } => Some("`--as` logs it under another name"),
             StoreError::NoMatch(_)
             | StoreError::NoSuchId(_)

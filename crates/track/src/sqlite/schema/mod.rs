@@ -130,7 +130,7 @@ fn back_up(path: &Path, found: i64) -> Result<(), Fault> {
     let source = Connection::open(path)?;
     {
         let mut copy = Connection::open(&half)?;
-        crate::sqlite::make_private(&half);
+        crate::sqlite::open::make_private(&half);
         rusqlite::backup::Backup::new(&source, &mut copy)?.run_to_completion(
             256,
             std::time::Duration::ZERO,
