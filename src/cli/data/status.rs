@@ -68,7 +68,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let ledger = project.ledger(&pipeline)?;
     let blobs = &workspace.blobs;
     let now = recorded::now(&pipeline, &ledger, blobs, Bit::Ignored)?;
-    let (found, mut unreadable) = recorded::in_place(&workspace, &pipeline, &now, args.granular);
+    let (found, mut unreadable) = recorded::in_place(&workspace, (&pipeline, &ledger), &now, args.granular);
     let head = match project.git().map_or(Ok(None), |git| git.known_head())? {
         Some(commit) if recorded::is_before_conversion(&project, &commit)? => {
             printer.warn("the last commit is from before `pipe convert`: what changed since cannot be told until git has what it wrote");
@@ -95,13 +95,13 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
     let unlisted = recorded::unlisted(&[&head, &now]);
     if args.granular && !unlisted.is_empty() {
-        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &whole, false);
+        let (whole_found, _) = recorded::in_place(&workspace, (&pipeline, &ledger), &whole, false);
         recorded::tell_whole(&mut head, &unlisted, &whole_head);
         recorded::tell_whole(&mut now, &unlisted, &whole);
         recorded::tell_whole(&mut found, &unlisted, &whole_found);
     }
     if args.granular && as_dvc::is_asked(&project) {
-        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &whole, false);
+        let (whole_found, _) = recorded::in_place(&workspace, (&pipeline, &ledger), &whole, false);
         for (side, whole) in [(&mut head, &whole_head), (&mut now, &whole), (&mut found, &whole_found)] {
             // Folders stand beside their files, as DVC tells them.
             side.extend(

@@ -119,15 +119,15 @@ fn files(
     let (whole, single) = match revision {
         Revision::Workspace => {
             let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
-            let mut recorded =
-                recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Ignored)?;
+            let ledger = project.ledger(&pipeline)?;
+            let mut recorded = recorded::now(&pipeline, &ledger, &workspace.blobs, Bit::Ignored)?;
             // What lies there counts also where its stage has no record, or none any more.
             let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
             for out in outs.filter(|out| out.cache && out.glob.is_none()) {
                 recorded.entry(out.path.clone()).or_insert(UNRECORDED);
             }
-            let (single, faults) = recorded::in_place(&workspace, &pipeline, &recorded, true);
-            let (whole, _) = recorded::in_place(&workspace, &pipeline, &recorded, false);
+            let (single, faults) = recorded::in_place(&workspace, (&pipeline, &ledger), &recorded, true);
+            let (whole, _) = recorded::in_place(&workspace, (&pipeline, &ledger), &recorded, false);
             let is_meant = |data: &ProjectPath| {
                 targets.is_empty()
                     || targets.iter().any(|target| target.contains(data) || data.contains(target))
