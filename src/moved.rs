@@ -39,7 +39,7 @@ impl Moved {
                 }
                 match workspace.observe(&out.path).ok().flatten().map(|now| now.digest) {
                     Some(now) if workspace.is_as_agreed(&out.path, now) => {
-                        moved.outdated.push(out.path.clone())
+                        moved.outdated.push(out.path.clone());
                     }
                     Some(now) if now != recorded.digest => moved.edited.push(out.path.clone()),
                     _ => {}
