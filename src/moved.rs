@@ -38,7 +38,9 @@ impl Moved {
                     continue;
                 }
                 match workspace.observe(&out.path).ok().flatten().map(|now| now.digest) {
-                    Some(now) if now == agreed => moved.outdated.push(out.path.clone()),
+                    Some(now) if workspace.is_as_agreed(&out.path, now) => {
+                        moved.outdated.push(out.path.clone());
+                    }
                     Some(now) if now != recorded.digest => moved.edited.push(out.path.clone()),
                     _ => {}
                 }

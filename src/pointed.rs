@@ -66,7 +66,7 @@ pub fn data(
                     Some(agreed) if agreed == pointer.state.digest => Counts::InPlace,
                     // It is left as it is.
                     _ if pointer.frozen => Counts::InPlace,
-                    agreed => counts(project, &pointer, agreed)?,
+                    _ => counts(project, &pointer)?,
                 }
             }
         };
@@ -98,14 +98,14 @@ enum Counts {
 }
 
 /// What counts of data whose pointer is not what was agreed on last.
-fn counts(project: &Project, pointer: &Pointer, agreed: Option<base::Digest>) -> CliResult<Counts> {
+fn counts(project: &Project, pointer: &Pointer) -> CliResult<Counts> {
     let workspace: Workspace = project.workspace_with(State::load(&project.pipe_path("state"))?);
     // What cannot be read is told by whoever judges it.
     let now = workspace.observe(&pointer.out.path).ok().flatten().map(|now| now.digest);
     let _ = workspace.save_state();
     Ok(match now {
         Some(now) if now == pointer.state.digest => Counts::InPlace,
-        Some(now) if Some(now) == agreed => Counts::Recorded,
+        Some(now) if workspace.is_as_agreed(&pointer.out.path, now) => Counts::Recorded,
         _ => Counts::Both,
     })
 }

@@ -253,14 +253,16 @@ pub fn unrecorded(pipeline: &Pipeline, recorded: &Files) -> Files {
     outs.map(|out| (out.path.clone(), UNRECORDED)).collect()
 }
 
-/// What stands in the workspace where data is recorded, or, with `granular`, file by file. What cannot be read is no reason to
-/// tell nothing of the rest. To be compared, as with [`Bit::Ignored`].
+/// What stands in the workspace where data is recorded, each by the rule that it is recorded by, or, with `granular`, file by
+/// file. What cannot be read is no reason to tell nothing of the rest. To be compared, as with [`Bit::Ignored`].
 pub fn in_place(
     workspace: &Workspace,
-    pipeline: &Pipeline,
+    (pipeline, ledger): (&Pipeline, &Ledger),
     data: &Files,
     granular: bool,
 ) -> (Files, Unreadable) {
+    let locks = pipeline.stages.iter().filter_map(|stage| ledger.get(&stage.address));
+    let old: HashSet<&ProjectPath> = locks.flat_map(|locked| &locked.unix_text).collect();
     let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).filter(|out| out.glob.is_none());
     let outs: HashSet<&ProjectPath> = outs.map(|out| &out.path).collect();
     let (mut found, mut unreadable) = (Files::new(), Unreadable::new());
@@ -273,6 +275,9 @@ pub fn in_place(
         };
         match here {
             Ok(mut files) => {
+                if let Some(recorded) = data.get(path).filter(|_| old.contains(path)) {
+                    by_the_old_rule(workspace, path, recorded, &mut files);
+                }
                 if let Some(state) = files.get_mut(path).filter(|_| outs.contains(path)) {
                     state.executable = false;
                 }
@@ -282,6 +287,20 @@ pub fn in_place(
         }
     }
     (found, unreadable)
+}
+
+/// Gives what is found at `path` the digests that DVC 1 or 2 recorded of it, where it is that by their rule. What cannot
+/// be read for it keeps the digest of its bytes.
+fn by_the_old_rule(workspace: &Workspace, path: &ProjectPath, recorded: &FileState, found: &mut Files) {
+    let before = workspace.blobs.files(path, recorded).unwrap_or_default();
+    for (file, now) in found {
+        let Some(then) = before.get(file).or((file == path).then_some(recorded)) else { continue };
+        if now.digest != then.digest
+            && workspace.unix_digest(file).is_ok_and(|unix| unix == Some(then.digest))
+        {
+            now.digest = then.digest;
+        }
+    }
 }
 
 /// Says of what nothing can be told.

@@ -330,14 +330,20 @@ impl<'a> Recorder<'a> {
         ]
     }
 
-    /// The values in a stage's metrics files as they are in the workspace, flattened to dotted keys. A file
-    /// that cannot be read has none, and a warning says why.
+    /// The values in a stage's metrics files as they are in the workspace, flattened to dotted keys; of a file
+    /// that is one number, its path is the key. A file that cannot be read has none, and a warning says why.
     fn metrics_of(&self, stage: &Stage) -> IndexMap<ProjectPath, IndexMap<String, Value>> {
         let mut metrics = IndexMap::new();
         for out in stage.outs.iter().filter(|out| out.kind == OutKind::Metrics) {
             match read_metrics(self.workspace, &out.path, self.project.dialect) {
                 Ok(Some(value)) => {
-                    metrics.insert(out.path.clone(), report::flatten(&value));
+                    let values = match value {
+                        number @ (Value::Int(_) | Value::Big(_) | Value::Float(_)) => {
+                            IndexMap::from([(out.path.spelled().to_owned(), number)])
+                        }
+                        value => report::flatten(&value),
+                    };
+                    metrics.insert(out.path.clone(), values);
                 }
                 Ok(None) => {}
                 Err(fault) => {
@@ -585,8 +591,20 @@ fn read_metrics(
 ) -> Result<Option<Value>, String> {
     let text = disk::read_text_optional(&workspace.os_path(path))
         .map_err(|fault| format!("{fault}: {}", fault.source))?;
-    let value = text.map(|text| pipeline::params::parse(path, &text, dialect)).transpose();
-    value.map_err(|fault| fault.to_string())
+    let Some(text) = text else { return Ok(None) };
+    match pipeline::params::parse_any(path, &text, dialect).map_err(|fault| fault.to_string())? {
+        value @ (Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Map(_) | Value::Null) => {
+            Ok(Some(value))
+        }
+        value @ (Value::List(_) | Value::Str(_) | Value::Bool(_)) => {
+            Err(format!("{path}: expected a map of metrics or one number, found {}", value.type_name()))
+        }
+        // With keys that are no texts.
+        _ => {
+            let value = pipeline::params::parse(path, &text, dialect);
+            value.map(Some).map_err(|fault| fault.to_string())
+        }
+    }
 }
 
 /// The numbers among a metrics file's values, under keys that the store takes.

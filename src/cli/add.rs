@@ -530,7 +530,7 @@ impl Admission<'_> {
             return Ok(());
         }
         let quoted = quoted_path(path.as_str());
-        Err(if now == Some(agreed) {
+        Err(if now.is_some_and(|now| self.workspace.is_as_agreed(&place.top, now)) {
             CliError::message(format!("{path} is outdated, since its pointer moved"))
                 .hint(format!("`pipe checkout {quoted}` brings what it records"))
         } else {

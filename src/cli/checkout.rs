@@ -233,6 +233,8 @@ struct Wanted<'a> {
     state: FileState,
     /// Of an out that is a pattern and is meant as a whole.
     glob: Option<&'a Glob>,
+    /// Whether DVC 1 or 2 recorded it.
+    is_old: bool,
     /// Of a part of an out: why it cannot be told what is recorded of it; the state is that of the whole then.
     lack: Option<cache::CacheError>,
 }
@@ -270,12 +272,15 @@ fn recorded<'a>(
             };
             let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
             if is_old && workspace.unix_digest(&out.path).is_ok_and(|now| now == Some(state.digest)) {
+                if is_data && let Ok(Some(now)) = workspace.observe(&out.path) {
+                    workspace.agree_with(&out.path, state.digest, now.digest);
+                }
                 continue;
             }
             match path.as_ref().filter(|path| **path != out.path) {
                 None => {
                     let (path, glob) = (out.path.clone(), out.glob.as_ref());
-                    wanted.push(Wanted { is_data, path, state: *state, glob, lack: None });
+                    wanted.push(Wanted { is_data, path, state: *state, glob, is_old, lack: None });
                 }
                 Some(path) => {
                     let base = out.glob.as_ref().map_or(&out.path, Glob::base);
@@ -291,7 +296,7 @@ fn recorded<'a>(
                         // Another target may well come back.
                         Err(fault) => (*state, Some(fault)),
                     };
-                    wanted.push(Wanted { is_data, path: path.clone(), state, glob: None, lack });
+                    wanted.push(Wanted { is_data, path: path.clone(), state, glob: None, is_old, lack });
                 }
             }
         }
@@ -316,18 +321,25 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
     let is_whole = |path: &ProjectPath| {
         pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).any(|out| out.path == *path)
     };
-    for Wanted { path, state, .. } in wanted.iter().filter(|wanted| wanted.is_data && is_whole(&wanted.path))
+    for Wanted { path, state, is_old, .. } in
+        wanted.iter().filter(|wanted| wanted.is_data && is_whole(&wanted.path))
     {
         let has_failed = plan.failed.iter().any(|(failed, _)| path.contains(failed));
         // Where its pointer moved, what lies there still is not what it records.
         if !has_failed || workspace.agreed(path) == Some(state.digest) {
             workspace.agree(path, (!has_failed).then_some(state.digest));
+            if *is_old
+                && !has_failed
+                && let Ok(Some(now)) = workspace.observe(path)
+            {
+                workspace.agree_with(path, state.digest, now.digest);
+            }
         }
     }
     let outs = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
     for out in outs.filter(|out| wanted.iter().any(|part| part.path != out.path && out.holds(&part.path))) {
-        let whole = workspace.observe(&out.path).ok().flatten().map(|now| now.digest);
-        if workspace.agreed(&out.path).is_some_and(|agreed| whole != Some(agreed)) {
+        let whole = workspace.observe(&out.path).ok().flatten();
+        if !whole.is_some_and(|whole| workspace.is_as_agreed(&out.path, whole.digest)) {
             workspace.agree(&out.path, None);
         }
     }

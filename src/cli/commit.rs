@@ -6,7 +6,7 @@ use clap::Args;
 use exec::{
     Committable, Failure, Ledger, MadeSince, OutStates, ParamReader, Wish, World, commit, committable,
 };
-use pipeline::{Import, Pipeline, Stage, StageId};
+use pipeline::{Import, Pipeline, Stage, StageId, StaleReason};
 
 use crate::begun;
 use crate::cli::repro::tell_ignored;
@@ -246,7 +246,10 @@ const NAMED: usize = 10;
 /// Asks about stages whose outs may not be the result of their inputs.
 fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printer) -> CliResult {
     let mut refused = Vec::new();
+    let mut is_always_changed = true;
     for (id, committable) in found.iter().filter(|(_, committable)| !committable.doubts.is_empty()) {
+        let is_unrecordable = |reason: &StaleReason| matches!(reason, StaleReason::ParamUnrecordable { .. });
+        is_always_changed &= committable.doubts.iter().all(is_unrecordable);
         let doubt = format!("stage {}: {}", pipeline.stage(*id).address, because(&committable.doubts));
         match printer.ask(format_args!("{doubt}. Record its outs all the same?")) {
             Some(true) => {}
@@ -268,6 +271,11 @@ fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printe
         .flat_map(|stage| stage.outs.iter().map(|out| quoted_path(out.path.as_str())))
         .collect();
     let hint = match data.len() {
+        0 if is_always_changed => {
+            "write those params as told, and `pipe repro` records them; `pipe commit -f` records the outs, and their stages \
+             stay changed"
+                .to_owned()
+        }
         0 => "`pipe commit -f` records them all the same; `pipe repro` makes them anew".to_owned(),
         // More than a line of them is a line that nobody types.
         count => {

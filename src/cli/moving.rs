@@ -251,8 +251,7 @@ impl Cargo {
 
     fn carry(self, from: &ProjectPath, to: &ProjectPath) -> CliResult {
         let Cargo { workspace, has_links } = self;
-        workspace.agree(to, workspace.agreed(from));
-        workspace.agree(from, None);
+        workspace.move_agreement(from, to);
         if has_links {
             workspace.unprotect(from)?;
         }

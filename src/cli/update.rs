@@ -104,7 +104,9 @@ fn is_edited(workspace: &Workspace, ledger: &Ledger, stage: &Stage) -> bool {
     let Some(out) = stage.outs.first().map(|out| &out.path) else { return false };
     let recorded = ledger.get(&stage.address).and_then(|lock| lock.out(out)).map(|state| state.digest);
     let now = workspace.observe(out).ok().flatten().map(|now| now.digest);
-    recorded.is_some() && workspace.agreed(out) == recorded && now.is_some() && now != recorded
+    recorded.is_some()
+        && workspace.agreed(out) == recorded
+        && now.is_some_and(|now| Some(now) != recorded && !workspace.is_as_agreed(out, now))
 }
 
 /// Tells in `plan` which imports a reproduction would bring first, and what that means for the stages behind them.

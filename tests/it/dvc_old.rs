@@ -241,3 +241,93 @@ fn a_pull_brings_what_only_the_part_of_another_version_has() {
     pipe(&sandbox, &["pull"]).code(0);
     assert_eq!(sandbox.read("one"), "a\n");
 }
+
+/// What DVC and pipe tell of the data that changed, which is the same.
+#[track_caller]
+fn changes(dvc: &mut Dvc, sandbox: &Sandbox) -> Vec<serde_json::Value> {
+    let commands: [&[&str]; 3] =
+        [&["data", "status", "--json"], &["data", "status", "--granular", "--json"], &["diff", "--json"]];
+    let told = commands.map(|command| {
+        let read = |text: &str| {
+            let mut told: serde_json::Value = serde_json::from_str(text).unwrap();
+            // DVC tells what changed in the order of a set.
+            if let Some(names) =
+                told.pointer_mut("/uncommitted/modified").and_then(|names| names.as_array_mut())
+            {
+                names.sort_by_key(ToString::to_string);
+            }
+            told
+        };
+        let theirs = read(&dvc.ok(sandbox, command));
+        let ours = read(&pipe(sandbox, command).stdout);
+        assert_eq!(ours, theirs, "{command:?}");
+        ours
+    });
+    told.into()
+}
+
+#[test]
+fn line_ends_of_text_are_no_change_of_data() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = old(&mut dvc);
+    sandbox.commit("old");
+    let records = || ["one.dvc", "d.dvc", "raw.dvc", "dvc.lock"].map(|file| sandbox.read(file));
+    let before = records();
+    assert_eq!(changes(&mut dvc, &sandbox), vec![serde_json::json!({}); 3]);
+    for arguments in [&["commit"][..], &["commit", "one"], &["commit", "d"]] {
+        dvc.ok(&sandbox, arguments);
+        assert_eq!(records(), before, "dvc {arguments:?}");
+        pipe(&sandbox, arguments).code(0).tells(&["recorded already"]);
+        assert_eq!(records(), before, "{arguments:?}");
+    }
+    assert!(!sandbox.exists(".dvc/cache/files"), "nothing was stored where DVC 3 looks");
+    // What is another text is told, and alone.
+    sandbox.write("d/sub/y", "3\r\n");
+    sandbox.write("two", "x\r\n");
+    let told = changes(&mut dvc, &sandbox);
+    assert!(told[1].to_string().contains("d/sub/y") && !told[1].to_string().contains("d/x"), "{told:?}");
+    assert!(!told[0].to_string().contains("one"), "{told:?}");
+}
+
+#[test]
+fn of_data_that_nobody_edited_the_commit_decides() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = old(&mut dvc);
+    sandbox.commit("old");
+    sandbox.write("one", "a\r\nc\r\n");
+    sandbox.write("d/x", "one\r\n");
+    dvc.ok(&sandbox, &["commit", "-q", "-f", "one", "d"]);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    sandbox.commit("new");
+    for seen_by in [&["checkout"][..], &["status"], &["commit"]] {
+        sandbox.git(["checkout", "-q", "HEAD~1"]);
+        pipe(&sandbox, &["checkout"]).code(0);
+        assert_eq!((sandbox.read("one"), sandbox.read("d/x")), ("a\r\nb\r\n".into(), "1\r\n".into()));
+        pipe(&sandbox, seen_by).code(0);
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
+        sandbox.git(["checkout", "-q", "-"]);
+        pipe(&sandbox, &["checkout"]).code(0);
+        assert_eq!((sandbox.read("one"), sandbox.read("d/x")), ("a\r\nc\r\n".into(), "one\r\n".into()));
+    }
+    // An edit is one still, and is nothing that a checkout takes away.
+    sandbox.git(["checkout", "-q", "HEAD~1"]);
+    pipe(&sandbox, &["checkout"]).code(0);
+    sandbox.write("one", "edited\r\n");
+    assert!(!pipe(&sandbox, &["status"]).stdout.contains("pointer moved"));
+    sandbox.git(["checkout", "-q", "-"]);
+    pipe(&sandbox, &["checkout"]).code(1).tells(&["one was edited, and its pointer moved meanwhile"]);
+    assert_eq!(sandbox.read("one"), "edited\r\n");
+}
+
+#[test]
+fn a_part_of_an_old_folder_comes_back_beside_the_rest() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = old(&mut dvc);
+    for target in ["d", "d/sub/y", "d/sub"] {
+        sandbox.remove("d/sub/y");
+        pipe(&sandbox, &["checkout", target]).code(0);
+        assert_eq!((sandbox.read("d/x"), sandbox.read("d/sub/y")), ("1\r\n".into(), "2\r\n".into()));
+        pipe(&sandbox, &["checkout", target]).code(0);
+        assert_eq!(stale(&sandbox), Default::default());
+    }
+}

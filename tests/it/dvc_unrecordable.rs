@@ -108,6 +108,8 @@ fn what_no_lock_can_hold_is_changed_each_time() {
     // It runs each time, and nothing else does.
     let said = pipe(&sandbox, &["repro", "--dry"]).stdout;
     assert!(said.contains("p0_py: would run") && said.contains("p1_py: up to date"), "{said}");
+    let refused = pipe(&sandbox, &["commit"]).code(1).tells(&["write those params as told"]);
+    assert!(!refused.stderr.contains("makes them anew"), "{}", refused.stderr);
     pipe(&sandbox, &["commit", "-f"]).code(0);
     assert_eq!(
         statuses(&mut dvc, &sandbox)[0].keys().collect::<Vec<_>>(),

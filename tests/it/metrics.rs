@@ -324,3 +324,23 @@ fn files_are_named_as_one_types_them_where_one_stands() {
         assert!(!said.contains(".."), "{asked:?}: {said}");
     }
 }
+
+/// `metrics show` tells such a file by its path alone.
+#[test]
+fn a_file_that_is_one_number_is_recorded_by_its_path() {
+    let stages = "stages:\n  s:\n    cmd: mkdir -p a; echo 0.59 > a/auc.metric; echo 7 > n.json; echo '[1]' > l.yaml\n    \
+                  metrics: [a/auc.metric, n.json, l.yaml]\n";
+    let native = Sandbox::with_pipeline(stages);
+    let theirs = Sandbox::new();
+    theirs.write("dvc.yaml", stages);
+    theirs.write(".dvc/config", "");
+    for sandbox in [native, theirs] {
+        let said = sandbox.ok(["repro"]).stderr;
+        assert!(said.contains("l.yaml: expected a map of metrics or one number, found a list"), "{said}");
+        assert!(!said.contains("auc.metric:") && !said.contains("n.json:"), "{said}");
+        let metrics = sandbox.stage_run("s")["metrics"].clone();
+        let keys: Vec<_> = metrics.as_object().expect("a map").keys().collect();
+        assert_eq!(keys, ["a/auc.metric", "n.json"]);
+        assert_eq!(metrics["a/auc.metric"][0]["value"], 0.59);
+    }
+}

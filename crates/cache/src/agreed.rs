@@ -18,15 +18,33 @@ const VERSION: u32 = 1;
 struct Record {
     version: u32,
     data: BTreeMap<ProjectPath, Digest>,
+    /// Of data that is recorded by another rule than that of now: its digest of every byte.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    bytes: BTreeMap<ProjectPath, Digest>,
+}
+
+/// What data and its pointer agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Agreement {
+    /// What the pointer records.
+    pub(crate) recorded: Digest,
+    /// The digest of what lies there: another one where DVC 1 or 2 recorded text.
+    pub(crate) bytes: Digest,
+}
+
+impl Agreement {
+    pub(crate) fn on(digest: Digest) -> Self {
+        Agreement { recorded: digest, bytes: digest }
+    }
 }
 
 /// Digests by path of data.
 #[derive(Debug)]
 pub(crate) struct Agreed {
     path: PathBuf,
-    known: BTreeMap<ProjectPath, Digest>,
+    known: BTreeMap<ProjectPath, Agreement>,
     /// What was learnt or forgotten since it was read.
-    changes: BTreeMap<ProjectPath, Option<Digest>>,
+    changes: BTreeMap<ProjectPath, Option<Agreement>>,
 }
 
 impl Agreed {
@@ -36,19 +54,19 @@ impl Agreed {
         Agreed { known: read(&path), path, changes: BTreeMap::new() }
     }
 
-    pub(crate) fn get(&self, path: &ProjectPath) -> Option<Digest> {
+    pub(crate) fn get(&self, path: &ProjectPath) -> Option<Agreement> {
         self.known.get(path).copied()
     }
 
-    pub(crate) fn set(&mut self, path: &ProjectPath, digest: Option<Digest>) {
-        if self.get(path) == digest {
+    pub(crate) fn set(&mut self, path: &ProjectPath, agreement: Option<Agreement>) {
+        if self.get(path) == agreement {
             return;
         }
-        match digest {
-            Some(digest) => self.known.insert(path.clone(), digest),
+        match agreement {
+            Some(agreement) => self.known.insert(path.clone(), agreement),
             None => self.known.remove(path),
         };
-        self.changes.insert(path.clone(), digest);
+        self.changes.insert(path.clone(), agreement);
     }
 
     /// Forgets what is not to be kept.
@@ -66,14 +84,17 @@ impl Agreed {
         }
         let folder = self.path.parent().unwrap_or(&self.path);
         let _moment = Moment::take(&folder.join("tmp").join("agreed.lock"))?;
-        let mut data = read(&self.path);
-        for (path, digest) in &self.changes {
-            match digest {
-                Some(digest) => data.insert(path.clone(), *digest),
-                None => data.remove(path),
+        let mut known = read(&self.path);
+        for (path, agreement) in &self.changes {
+            match agreement {
+                Some(agreement) => known.insert(path.clone(), *agreement),
+                None => known.remove(path),
             };
         }
-        let record = Record { version: VERSION, data };
+        let data = known.iter().map(|(path, agreement)| (path.clone(), agreement.recorded)).collect();
+        let of_then = known.iter().filter(|(_, agreement)| agreement.recorded != agreement.bytes);
+        let bytes = of_then.map(|(path, agreement)| (path.clone(), agreement.bytes)).collect();
+        let record = Record { version: VERSION, data, bytes };
         let mut text = serde_json::to_string_pretty(&record).expect("plain data");
         text.push('\n');
         // Where a power loss takes it, nothing is said to be agreed.
@@ -83,10 +104,15 @@ impl Agreed {
     }
 }
 
-fn read(path: &Path) -> BTreeMap<ProjectPath, Digest> {
+fn read(path: &Path) -> BTreeMap<ProjectPath, Agreement> {
     let text = disk::read_text_optional(path).ok().flatten().unwrap_or_default();
     let record = serde_json::from_str::<Record>(&text).ok().filter(|record| record.version == VERSION);
-    record.map(|record| record.data).unwrap_or_default()
+    let Some(Record { data, bytes, .. }) = record else { return BTreeMap::new() };
+    let agreement = |(path, recorded)| {
+        let bytes = bytes.get(&path).copied().unwrap_or(recorded);
+        (path, Agreement { recorded, bytes })
+    };
+    data.into_iter().map(agreement).collect()
 }
 
 #[cfg(test)]
@@ -101,7 +127,8 @@ mod tests {
     #[test]
     fn what_several_learn_is_kept_and_a_damaged_file_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let [one, two] = [b"1", b"2"].map(|bytes| hash_bytes(bytes));
+        let [one, two] = [b"1", b"2"].map(|bytes| Agreement::on(hash_bytes(bytes)));
+        let two = Agreement { bytes: one.bytes, ..two };
         let (mut ours, mut theirs) = (Agreed::load(folder.path()), Agreed::load(folder.path()));
         ours.set(&path("a"), Some(one));
         ours.set(&path("gone"), Some(one));
@@ -127,7 +154,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let golden = include_str!("../tests/golden/agreed-1.json");
         let mut ours = Agreed::load(folder.path());
-        ours.set(&path("data/é.csv"), Some(Digest::Blake3(std::array::from_fn(|at| at as u8))));
+        ours.set(
+            &path("data/é.csv"),
+            Some(Agreement::on(Digest::Blake3(std::array::from_fn(|at| at as u8)))),
+        );
         ours.save().unwrap();
         assert_eq!(disk::read(&folder.path().join("agreed")).unwrap(), golden.as_bytes());
         assert_eq!(read(&folder.path().join("agreed")), ours.known);

@@ -374,8 +374,13 @@ impl Planner<'_> {
     fn file(&mut self, path: &ProjectPath, state: &FileState, told: bool) -> Result<(), CacheError> {
         let now = self.workspace.observe(path)?;
         let metadata = fs::symlink_metadata(self.workspace.os_path(path)).ok();
-        let has_bytes = now.is_some_and(|now| now.digest == state.digest && !now.is_folder());
-        let is_right = has_bytes && now.is_some_and(|now| is_same(&now, state));
+        let old_name = match now.filter(|_| self.workspace.blobs.is_old(&state.digest)) {
+            Some(now) if now.digest != state.digest => self.workspace.old_name(path, &now)?,
+            _ => None,
+        };
+        let is_it = |now: &FileState| now.digest == state.digest || old_name == Some(state.digest);
+        let has_bytes = now.is_some_and(|now| is_it(&now) && !now.is_folder());
+        let is_right = has_bytes && now.is_some_and(|now| now.executable == state.executable);
         let is_cached = self.workspace.blobs.has(&state.digest);
         if is_right && (!self.relink || !is_cached) {
             return Ok(());
@@ -507,12 +512,29 @@ impl Planner<'_> {
         if now.is_folder() {
             let mut files = self.workspace.listing(path)?;
             files.retain(|_, state| !state.is_folder());
-            if files.values().all(|file| blobs.keeps(file)) {
-                self.plan.held.extend(files);
+            let (count, mut held) = (files.len(), Vec::new());
+            for (file, state) in files {
+                let Some(name) = self.held_name(&file, state)? else { break };
+                held.push((file, name));
+            }
+            if held.len() == count {
+                self.plan.held.extend(held);
                 return Ok(());
             }
+        } else if let Some(name) = self.held_name(path, now)? {
+            self.plan.held.push((path.clone(), name));
+            return Ok(());
         }
         self.plan.unsaved.push(path.clone());
         Ok(())
+    }
+
+    /// A file by the name that the cache holds its bytes by, which an older version gave them perhaps.
+    fn held_name(&self, path: &ProjectPath, now: FileState) -> Result<Option<FileState>, CacheError> {
+        if self.workspace.blobs.keeps(&now) {
+            return Ok(Some(now));
+        }
+        let name = self.workspace.old_name(path, &now)?;
+        Ok(name.map(|digest| FileState { digest, ..now }))
     }
 }

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use base::{Algorithm, Digest, ProjectPath};
+use base::{Algorithm, Digest, FileState, ProjectPath};
 
 use crate::hash::{Hasher, hash_blob, hash_bytes_by};
 use crate::{Blobs, CacheError, Workspace};
@@ -138,6 +138,20 @@ impl Workspace {
         }
         let manifest = self.blobs.layout().encode_files(files);
         Ok(manifest.map(|manifest| hash_bytes_by(Algorithm::Md5, &manifest)))
+    }
+
+    /// By which name the old part of the cache holds the very bytes of a file, which is `now`; `None` where it does not.
+    pub(crate) fn old_name(&self, path: &ProjectPath, now: &FileState) -> Result<Option<Digest>, CacheError> {
+        if now.is_folder() || now.digest.algorithm() != Algorithm::Md5 {
+            return Ok(None);
+        }
+        let name = hash_unix_text(&self.os_path(path))?;
+        if !self.blobs.is_old(&name) || !self.blobs.has(&name) {
+            return Ok(None);
+        }
+        let blob = self.blobs.path(&name);
+        let held = hash_blob(Algorithm::Md5, &blob).map_err(|fault| fault.of_blob(&name, &blob))?;
+        Ok((held.0 == now.digest).then_some(name))
     }
 }
 

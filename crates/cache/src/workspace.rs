@@ -13,7 +13,7 @@ use base::{Digest, FileState, ProjectPath};
 use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 
-use crate::agreed::Agreed;
+use crate::agreed::{Agreed, Agreement};
 use crate::hash::Opened;
 use crate::links::{Damage, Links, Placement};
 use crate::listing::check_size;
@@ -136,14 +136,32 @@ impl Workspace {
         self.agreed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// What data and its pointer last agreed on here; `None` where nothing is remembered.
+    /// What its pointer recorded when data last agreed with it here; `None` where nothing is remembered.
     pub fn agreed(&self, path: &ProjectPath) -> Option<Digest> {
-        self.agreements().get(path)
+        self.agreements().get(path).map(|agreement| agreement.recorded)
+    }
+
+    /// Whether data is what it was when it last agreed with its pointer here, now that it has this digest.
+    pub fn is_as_agreed(&self, path: &ProjectPath, now: Digest) -> bool {
+        self.agreements().get(path).is_some_and(|agreement| agreement.bytes == now)
     }
 
     /// Remembers that data and its pointer agree on `digest`; or, without one, forgets what they agreed on.
     pub fn agree(&self, path: &ProjectPath, digest: Option<Digest>) {
-        self.agreements().set(path, digest);
+        self.agreements().set(path, digest.map(Agreement::on));
+    }
+
+    /// Remembers that data with the digest `now` is what its pointer records, also where that is by the rule of DVC 1 and 2.
+    pub fn agree_with(&self, path: &ProjectPath, recorded: Digest, now: Digest) {
+        self.agreements().set(path, Some(Agreement { recorded, bytes: now }));
+    }
+
+    /// Data moved, and what it agreed on goes with it.
+    pub fn move_agreement(&self, from: &ProjectPath, to: &ProjectPath) {
+        let mut agreements = self.agreements();
+        let agreement = agreements.get(from);
+        agreements.set(to, agreement);
+        agreements.set(from, None);
     }
 
     /// Forgets what data agreed on with pointers that are gone: when git brings one back, whether the data was edited

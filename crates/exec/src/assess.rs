@@ -174,8 +174,8 @@ fn assess_with(
         reasons.insert(0, StaleReason::Forced);
     }
     if let Some(locked) = locked.filter(|_| stage.is_source()) {
-        if !allow_missing {
-            remember_agreement(world, stage, locked, &observed);
+        if let Some(judged) = judged.filter(|_| !allow_missing) {
+            remember_agreement(world, stage, (locked, judged), &observed);
         }
         tell_edits_from_moves(world, stage, locked, &mut reasons);
     }
@@ -230,12 +230,17 @@ fn assess_with(
 }
 
 /// Data that is what its pointer says: should they differ later, it can be told which of them changed.
-fn remember_agreement(world: World<'_>, stage: &Stage, locked: &StageLock, observed: &Observed) {
+fn remember_agreement(
+    world: World<'_>,
+    stage: &Stage,
+    (locked, judged): (&StageLock, &StageLock),
+    observed: &Observed,
+) {
     for (out, now) in stage.outs.iter().zip(&observed.outs) {
-        if let (Some(now), Some(recorded)) = (now, locked.recorded(out))
-            && now.digest == recorded.digest
+        if let (Some(now), Some(recorded), Some(modern)) = (now, locked.recorded(out), judged.recorded(out))
+            && now.digest == modern.digest
         {
-            world.workspace.agree(&out.path, Some(now.digest));
+            world.workspace.agree_with(&out.path, recorded.digest, now.digest);
         }
     }
 }
@@ -260,7 +265,7 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
         match world.workspace.agreed(&path) {
             Some(agreed) if agreed == new => {}
             None if look() == Look::Edited => {}
-            Some(agreed) if agreed == now => {
+            Some(_) if world.workspace.is_as_agreed(&path, now) => {
                 *reason = match state_of(&path).is_some_and(has) {
                     true => StaleReason::DataOutdated { path, old: now, new },
                     false => StaleReason::DataNotFetched { path, old: now, new },

@@ -69,8 +69,9 @@ pub fn committable(
     if !missing.is_empty() {
         return Err(Failure::Refused(format!("{} is not there", list(&missing))));
     }
-    let is_recorded =
-        reasons.iter().all(is_of_every_run) && is_cached(world.workspace, stage, &inputs, &assessment.outs);
+    let is_recorded = reasons.iter().all(is_of_every_run)
+        && (is_cached(world.workspace, stage, &inputs, &assessment.outs)
+            || locked.is_some_and(|locked| is_cached_as_then(world.workspace, stage, locked)));
     let doubts = reasons.into_iter().filter(is_doubt).collect();
     let special_outs = outside().filter_map(|(name, now)| Some((name.clone(), (*now)?))).collect();
     Ok(Committable { doubts, is_recorded, inputs, special_outs })
@@ -160,6 +161,12 @@ fn is_cached(workspace: &Workspace, stage: &Stage, inputs: &StageLock, now: &[Op
     let states = || outs().map(|(out, now)| (out.path.clone(), now)).collect();
     outs().all(has)
         && (!is_restorable(stage) || workspace.stages.knows(&entry(stage, inputs.key(), &states())))
+}
+
+/// Whether the cache holds what DVC 1 or 2 recorded of the outs: what is unchanged by their rule is not recorded anew.
+fn is_cached_as_then(workspace: &Workspace, stage: &Stage, locked: &StageLock) -> bool {
+    let has = |out: &Out| locked.recorded(out).is_some_and(|state| workspace.blobs.holds_all(state));
+    !locked.unix_text.is_empty() && stage.outs.iter().filter(|out| is_stored(out)).all(has)
 }
 
 /// Whether a reason lets a stage run although nothing changed.

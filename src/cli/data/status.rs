@@ -75,7 +75,8 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     if project.dialect == Dialect::Dvc {
         looked_at.extend(recorded::unrecorded(&pipeline, &now));
     }
-    let (found, mut unreadable) = recorded::in_place(&workspace, &pipeline, &looked_at, args.granular);
+    let (found, mut unreadable) =
+        recorded::in_place(&workspace, (&pipeline, &ledger), &looked_at, args.granular);
     let is_without_git = project.dialect == Dialect::Dvc && dvc_config::is_without_git(&project.root);
     let head = match project.git().map_or(Ok(None), |git| git.known_head())? {
         // Nothing is committed, and nothing else than what is recorded is expected.
@@ -105,13 +106,13 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
     let unlisted = recorded::unlisted(&[&head, &now]);
     if args.granular && !unlisted.is_empty() {
-        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &looked_at, false);
+        let (whole_found, _) = recorded::in_place(&workspace, (&pipeline, &ledger), &looked_at, false);
         recorded::tell_whole(&mut head, &unlisted, &whole_head);
         recorded::tell_whole(&mut now, &unlisted, &whole);
         recorded::tell_whole(&mut found, &unlisted, &whole_found);
     }
     if args.granular && as_dvc::is_asked(&project) {
-        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &looked_at, false);
+        let (whole_found, _) = recorded::in_place(&workspace, (&pipeline, &ledger), &looked_at, false);
         for (side, whole) in [(&mut head, &whole_head), (&mut now, &whole), (&mut found, &whole_found)] {
             // Folders stand beside their files, as DVC tells them.
             side.extend(

@@ -115,12 +115,12 @@ fn files(
     let (whole, single) = match revision {
         Revision::Workspace => {
             let pipeline = project.pipeline_if_any_told(printer)?;
-            let mut recorded =
-                recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Ignored)?;
+            let ledger = project.ledger(&pipeline)?;
+            let mut recorded = recorded::now(&pipeline, &ledger, &workspace.blobs, Bit::Ignored)?;
             // What lies there counts also where its stage has no record, or none any more.
             recorded.extend(recorded::unrecorded(&pipeline, &recorded));
-            let (single, faults) = recorded::in_place(&workspace, &pipeline, &recorded, true);
-            let (whole, _) = recorded::in_place(&workspace, &pipeline, &recorded, false);
+            let (single, faults) = recorded::in_place(&workspace, (&pipeline, &ledger), &recorded, true);
+            let (whole, _) = recorded::in_place(&workspace, (&pipeline, &ledger), &recorded, false);
             let is_meant = |data: &ProjectPath| {
                 targets.is_empty()
                     || targets.iter().any(|target| target.contains(data) || data.contains(target))
