@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::appender::Appender;
 use crate::error::DiskError;
-use crate::file::{Appender, read_optional};
+use crate::file::read_optional;
 
 /// How long an appended record may wait for the disk while others follow.
 const SYNC_EVERY: Duration = Duration::from_secs(1);

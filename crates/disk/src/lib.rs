@@ -6,6 +6,7 @@
 //! What the bytes mean is the business of the crates above.
 #![allow(clippy::disallowed_methods, reason = "this crate is the door that the lints lead to")]
 
+mod appender;
 mod board;
 mod error;
 mod file;
@@ -22,11 +23,12 @@ mod presence;
 mod share;
 mod stamp;
 
+pub use appender::Appender;
 pub use board::Board;
 pub use error::DiskError;
 pub use file::{
-    Appender, create_private, has_room, is_own, is_unfinished, make_folder, may_not_be_read, move_folder,
-    move_path, open_output, read, read_optional, read_text_optional, remove, remove_empty_folders, replace,
+    create_private, has_room, is_own, is_unfinished, make_folder, may_not_be_read, move_folder, move_path,
+    open_output, read, read_optional, read_text_optional, remove, remove_empty_folders, replace,
     replace_volatile, replace_volatile_private, replace_volatile_with, replace_with, room, set_mode,
     starts_with, symlink_between, touch,
 };
