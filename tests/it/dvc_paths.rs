@@ -423,6 +423,8 @@ fn pointers_may_name_data_of_the_project_by_any_path() {
     // What is recorded is spelled as DVC does, and comments stay.
     pipe(ours, &["repro"]).code(0);
     dvc.ok(theirs, &["repro", "-q"]);
+    // Two pointers tell of what no stage reads.
+    pipe(ours, &["commit", "-f"]).code(0);
     dvc.ok(theirs, &["commit", "-f", "-q"]);
     let words = |sandbox: &Sandbox, file: &str| {
         let text = sandbox.read(file);
