@@ -13,7 +13,7 @@ use pipeline::{
 
 use crate::aside::{Aside, OUTSIDE};
 use crate::assess::{Assessment, Decision, source_outs};
-use crate::claim::{Claim, InTheWay, Wish};
+use crate::claim::{Claim, Wish};
 use crate::commit::{agree, entry, is_kept, is_restorable};
 use crate::cut_off::record_mark;
 use crate::drive::{Report, Shop, is_stored};
@@ -61,16 +61,7 @@ impl Attempt<'_, '_, '_> {
         let wish = Wish::of_stage(self.stage).outside(reads, writes);
         let claim = || claims.claim(wish.clone(), self.shop.crew.observer);
         let claim =
-            match claim().or_else(|fault| self.shop.with_room(fault, disk::DiskError::is_full, claim))? {
-                Ok(claim) => claim,
-                Err(InTheWay::Busy(by)) => return Err(Failure::Busy(by)),
-                Err(InTheWay::MadeSince { stage, out }) => {
-                    let out = base::shown(&out);
-                    return Err(Failure::Refused(format!(
-                        "{out}, an out of {stage}, was made since it was cut off"
-                    )));
-                }
-            };
+            claim().or_else(|fault| self.shop.with_room(fault, disk::DiskError::is_full, claim))??;
         // What another process did meanwhile is known now, and what it is at work on is not in the way.
         let changed = self.shop.ledger().refresh_for(&self.stage.address)?;
         if changed || claim.has_recovered || !was_alone || !claims.is_alone() {

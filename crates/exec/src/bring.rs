@@ -11,7 +11,7 @@ use pipeline::{Dialect, Out, StageId, StageLock};
 
 use crate::assess::{Assessment, Decision};
 use crate::attempt::Attempt;
-use crate::claim::{InTheWay, Wish};
+use crate::claim::Wish;
 use crate::job::{Failure, Supplier};
 
 /// A dep that is not here, and where it is recorded.
@@ -41,16 +41,7 @@ impl Attempt<'_, '_, '_> {
         let missing = self.missing_deps();
         let wish = Wish::named(&format!("the deps of stage {}", self.stage.address));
         let wish = missing.iter().fold(wish, |wish, missing| wish.writing_path(&missing.path));
-        let _claim = match self.shop.crew.claims.claim(wish, self.shop.crew.observer)? {
-            Ok(claim) => claim,
-            Err(InTheWay::Busy(by)) => return Err(Failure::Busy(by)),
-            Err(InTheWay::MadeSince { stage, out }) => {
-                let out = base::shown(&out);
-                return Err(Failure::Refused(format!(
-                    "{out}, an out of {stage}, was made since it was cut off"
-                )));
-            }
-        };
+        let _claim = self.shop.crew.claims.claim(wish, self.shop.crew.observer)??;
         let mut is_any = false;
         for dep in &missing {
             is_any |= self.bring(supplier, dep)?.is_some();

@@ -8,6 +8,7 @@ use base::{FileState, ProjectPath, Timestamp};
 use cache::StageEntry;
 use pipeline::{DepName, Out, Stage, StageKey, StageLock, StaleReason};
 
+use crate::claim::InTheWay;
 use crate::runner::{Exit, RunError};
 
 /// A stage that is about to run or to be restored.
@@ -127,6 +128,18 @@ pub enum Failure {
     /// The disk failed.
     #[error(transparent)]
     Disk(#[from] disk::DiskError),
+}
+
+impl From<InTheWay> for Failure {
+    fn from(found: InTheWay) -> Self {
+        match found {
+            InTheWay::Busy(by) => Failure::Busy(by),
+            InTheWay::MadeSince { stage, out } => {
+                let out = base::shown(&out);
+                Failure::Refused(format!("{out}, an out of {stage}, was made since it was cut off"))
+            }
+        }
+    }
 }
 
 impl Failure {
