@@ -625,6 +625,9 @@ impl Admission<'_> {
             Err(_) => {
                 let fault = CliError::message(format!("cannot add {path}: there is no such file or folder"));
                 Err(match place.recorded {
+                    _ if path.as_str().contains(['*', '?', '[']) => {
+                        fault.hint("`--glob` adds what a pattern matches")
+                    }
                     Some(_) => fault.hint(format!("`pipe checkout {path}` brings back what is recorded")),
                     None => fault.hint("see how it is spelled; paths start at the current folder"),
                 })

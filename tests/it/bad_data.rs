@@ -85,6 +85,16 @@ fn what_may_not_be_read_is_named_and_nothing_is_recorded() {
 }
 
 #[test]
+fn a_pattern_in_quotes_is_told_how_it_is_meant() {
+    let sandbox = data(false);
+    let said = sandbox.pipe(["add", "raw/*.csv"]).code(2);
+    said.tells(&[
+        "cannot add raw/*.csv: there is no such file or folder",
+        "`--glob` adds what a pattern matches",
+    ]);
+}
+
+#[test]
 fn symlinks_that_lead_in_a_circle_are_named() {
     for is_dvc in [false, true] {
         let sandbox = data(is_dvc);
