@@ -441,8 +441,8 @@ impl Host for Recorder<'_> {
     }
 
     fn annotate(&self, stage: &Stage, entry: &mut StageEntry) {
-        entry.git_revision.clone_from(&self.facts().commit);
-        entry.user = environment::user();
+        entry.maker.git_revision.clone_from(&self.facts().commit);
+        entry.maker.user = environment::user();
         for (file, values) in self.metrics_of(stage) {
             entry.metrics.insert(file, values);
         }

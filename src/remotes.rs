@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cache::{Extent, Meter, RESUMED, Remote, Results, Root, Transfer, Trust, Workspace};
+use cache::{Extent, Meter, RESUMED, Remote, Results, Root, Transfer, Workspace};
 use pipeline::{Dialect, Recorded, run_outs};
 use remote::{FolderRemote, Rights};
 use serde_json::{Value as Json, json};
@@ -196,10 +196,12 @@ pub fn transfer<'a>(
 }
 
 /// The results of a project, as its tool keeps them.
-pub fn results<'a>(project: &Project, workspace: &'a Workspace, trust: &'a Trust) -> Results<'a> {
+pub fn results<'a>(project: &Project, workspace: &'a Workspace) -> Results<'a> {
     match project.dialect {
         Dialect::Native => Results::Stages(&workspace.stages),
-        Dialect::Dvc => Results::Runs { blobs: &workspace.blobs, whose: &trust.whose, read: run_roots },
+        Dialect::Dvc => {
+            Results::Runs { blobs: &workspace.blobs, trust: workspace.stages.trust(), read: run_roots }
+        }
     }
 }
 

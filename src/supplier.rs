@@ -87,8 +87,7 @@ impl<'a> Remotes<'a> {
             }),
             Dialect::Dvc => {
                 let Some(key) = self.project.dialect.run_key(stage, inputs) else { return Ok(()) };
-                let trust = self.project.settings.trust();
-                let results = remotes::results(self.project, self.workspace, &trust);
+                let results = remotes::results(self.project, self.workspace);
                 let fits = |text: &str| {
                     let outs = self.project.dialect.read_run_entry(stage, text);
                     outs.is_some_and(|outs| outs.iter().map(|(path, _)| path).eq(paths.iter().copied()))

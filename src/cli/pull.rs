@@ -117,8 +117,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     // What arrives must not be collected before the locks are read.
     let _lock = hold(&project, args.dry, &interrupt, printer)?;
     let workspace = project.workspace_anew();
-    let trust = project.settings.trust();
-    let results = remotes::results(&project, &workspace, &trust);
+    let results = remotes::results(&project, &workspace);
     let imports = imports::bring(&project, &pipeline, args, (&interrupt, printer))?;
     let args = &ShareArgs { brought: imports.outs, ..args.clone() };
     let mut fetched = Fetched {

@@ -58,8 +58,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let chosen = remotes::name(&project, args.remote.as_deref())?;
     let workspace = project.workspace_anew();
     let blobs = &workspace.blobs;
-    let trust = project.settings.trust();
-    let results = remotes::results(&project, &workspace, &trust);
+    let results = remotes::results(&project, &workspace);
     let mut sides: Vec<Json> = Vec::new();
     let mut is_whole = is_all_known;
     for (name, wishes) in &wishes {

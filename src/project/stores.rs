@@ -143,7 +143,7 @@ impl Project {
         let key = tags.get(tags::KEY)?.parse::<Digest>().ok()?;
         let results = self.stage_cache().results(&key);
         let id = run.to_string();
-        let entry = results.into_iter().find(|entry| entry.run.as_ref() == Some(&id))?;
+        let entry = results.into_iter().find(|entry| entry.maker.run.as_ref() == Some(&id))?;
         let ledger = self.ledger(&self.pipeline().ok()?).ok()?;
         let is_it = |lock: &StageLock| {
             lock.outs.len() == entry.outs.len()
@@ -153,7 +153,7 @@ impl Project {
                     .all(|out| lock.outs.iter().any(|(path, state)| *path == out.path && *state == out.state))
         };
         ledger.all().any(is_it).then_some(())?;
-        Some((RunStatus::Finished, entry.created))
+        Some((RunStatus::Finished, entry.maker.created))
     }
 
     /// Opens the run store for reading; `None` when no run was ever recorded. Where it cannot be written to,

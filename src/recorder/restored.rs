@@ -4,7 +4,8 @@
 //! or by its script, and the experiment of that, so that lists, filters and clients see them wherever the result is the newest. Their history stays
 //! with the run that measured it.
 
-use exec::{Job, OutStates, Source};
+use exec::{Job, OutStates, Source, maker_in_run_cache};
+use pipeline::StageLock;
 use track::{Change, Joined, Lifecycle, Metric, Param, RunId, RunStore};
 
 use super::{Recorder, params_of};
@@ -14,7 +15,7 @@ impl Recorder<'_> {
     pub(super) fn origin_of(&self, job: &Job<'_>, source: &Source, outs: &OutStates) -> String {
         let stages = &self.workspace.stages;
         match source {
-            // The lock names no run, but the stage cache may know who made this very result.
+            // The lock names no run, but the stage cache, or DVC's run cache, may know who made this very result.
             Source::Lock => {
                 let is_it = |entry: &cache::StageEntry| {
                     let known = entry.outs.iter().map(|out| (&out.path, &out.state));
@@ -23,11 +24,15 @@ impl Recorder<'_> {
                     known.eq(restored)
                 };
                 let entry = stages.results(&job.key.0).into_iter().find(is_it);
-                entry.and_then(|entry| entry.run).unwrap_or_else(|| "lock".to_owned())
+                let maker = entry.map(|entry| entry.maker).or_else(|| {
+                    let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
+                    maker_in_run_cache(self.workspace, self.project.dialect, job.stage, &lock)
+                });
+                maker.and_then(|maker| maker.run).unwrap_or_else(|| "lock".to_owned())
             }
             Source::StageCache(entry) => {
                 stages.mark_used(entry);
-                entry.run.clone().unwrap_or_else(|| "stage cache".to_owned())
+                entry.maker.run.clone().unwrap_or_else(|| "stage cache".to_owned())
             }
         }
     }

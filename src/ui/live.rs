@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use base::one_line;
-use cache::StageEntry;
+use cache::Maker;
 use exec::{Event, Failure, Observer, Outcome, Source};
 use indexmap::IndexMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -300,24 +300,24 @@ pub fn describe_source(source: &Source, stage: &Stage) -> String {
     match source {
         Source::Lock if stage.is_source() => "the cache, as the pointer records it".to_owned(),
         Source::Lock => "the cache, as the lock records it".to_owned(),
-        // DVC's entries tell outs and nothing of their making.
-        Source::StageCache(entry) if entry.host.is_empty() => "DVC's run cache".to_owned(),
-        Source::StageCache(entry) => describe_entry(entry),
+        // DVC itself tells outs and nothing of their making.
+        Source::StageCache(entry) if entry.maker.host.is_empty() => "DVC's run cache".to_owned(),
+        Source::StageCache(entry) => describe_maker(&entry.maker),
     }
 }
 
 /// What an entry tells of its making, in one line: whoever wrote to a remote may have put any text there.
-fn describe_entry(entry: &StageEntry) -> String {
-    let run = match &entry.run {
+fn describe_maker(maker: &Maker) -> String {
+    let run = match &maker.run {
         None => "the result".to_owned(),
         Some(run) => {
             let end = run.char_indices().rev().nth(7).map_or(run.as_str(), |(start, _)| &run[start..]);
             format!("run {}", one_line(end))
         }
     };
-    let by = if entry.user.is_empty() { String::new() } else { format!(" by {}", one_line(&entry.user)) };
-    let (host, platform) = (one_line(&entry.host), one_line(&entry.platform));
-    format!("{run} of {}{by} on {host} ({platform})", entry.created.local())
+    let by = if maker.user.is_empty() { String::new() } else { format!(" by {}", one_line(&maker.user)) };
+    let (host, platform) = (one_line(&maker.host), one_line(&maker.platform));
+    format!("{run} of {}{by} on {host} ({platform})", maker.created.local())
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -331,16 +331,15 @@ mod tests {
     #[test]
     fn what_an_entry_tells_of_its_maker_does_not_reach_the_terminal_raw() {
         let hostile = "\u{1b}[2Jroot\nFAKE LINE";
-        let digest = base::Digest::from_hex(base::Algorithm::Blake3, &"0".repeat(64)).expect("a digest");
-        let mut entry = StageEntry::new(digest, "make".to_owned(), Vec::new());
-        for text in [&mut entry.user, &mut entry.host, &mut entry.platform] {
+        let mut maker = Maker::default();
+        for text in [&mut maker.user, &mut maker.host, &mut maker.platform] {
             hostile.clone_into(text);
         }
         for run in ["", "é", hostile, "019aa5c0c5c57a0a9b5d1d1d1d1d1d1d"] {
-            entry.run = Some(run.to_owned());
-            let told = describe_entry(&entry);
+            maker.run = Some(run.to_owned());
+            let told = describe_maker(&maker);
             assert_eq!(one_line(&told), told);
         }
-        assert!(describe_entry(&entry).starts_with("run 1d1d1d1d of "));
+        assert!(describe_maker(&maker).starts_with("run 1d1d1d1d of "));
     }
 }

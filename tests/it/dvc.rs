@@ -233,7 +233,13 @@ fn results_are_found_by_their_inputs() {
     let text = sandbox.read(&ours[0]);
     sandbox.remove(".dvc/cache/runs");
     dvc.ok(&sandbox, &["repro", "-q", "-f"]);
-    assert_eq!((entries(), sandbox.read(&ours[0])), (ours, text), "key, value and text are DVC's");
+    let (text, maker) = text.split_at(text.rfind("# pipe: {").unwrap());
+    assert!(maker.ends_with("}\n") && maker.lines().count() == 1, "{maker}");
+    assert_eq!(
+        (entries(), &*sandbox.read(&ours[0])),
+        (ours, text),
+        "key, value and text are DVC's, but for who made it"
+    );
     sandbox.write("in", "2\n");
     dvc.ok(&sandbox, &["repro", "-q"]);
     assert_eq!(runs(), 3);

@@ -45,6 +45,7 @@ mod dvc_frozen;
 mod dvc_gc;
 mod dvc_imports;
 mod dvc_json;
+mod dvc_makers;
 mod dvc_matrix;
 mod dvc_missing;
 mod dvc_old;

@@ -7,7 +7,7 @@ use base::Timestamp;
 
 use super::*;
 use crate::stages::StageOut;
-use crate::{Tree, hash_bytes};
+use crate::{Maker, Tree, hash_bytes};
 
 struct Cache {
     folder: tempfile::TempDir,
@@ -57,8 +57,8 @@ impl Cache {
     fn entry(&self, key: &str, out: FileState, hours: u64) -> Digest {
         let path = ProjectPath::from_record("out").unwrap();
         let out = StageOut { path, state: out };
-        let mut entry = StageEntry::new(hash_bytes(key.as_bytes()), "stage".to_owned(), vec![out]);
-        entry.created = Timestamp(0);
+        let maker = Maker { created: Timestamp(0), ..Maker::here() };
+        let entry = StageEntry::new(hash_bytes(key.as_bytes()), "stage".to_owned(), vec![out], maker);
         self.stages.store(&entry).unwrap();
         for (_, file) in
             children(&self.stages.root().join(&entry.key.hex()[..2]).join(entry.key.hex())).unwrap()

@@ -1,6 +1,7 @@
 //! Entries of the stage cache, or of DVC's run cache, at a remote: pushed after the blobs that they name, and believed only
 //! as far as they can be checked. In the stage cache key and result are those of their name, and paths are paths of a
-//! project; of an entry of DVC, the stage that it is restored for says what it may be.
+//! project; of an entry of DVC, the stage that it is restored for says what it may be. One of the same name is never
+//! put in the place of another in DVC's run cache: the first stays, and who made that one is who is told.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -13,7 +14,7 @@ use crate::hash::hash_bytes;
 use crate::remote::{ENTRIES, Object, entry_key, entry_of_key};
 use crate::stages::{StageCache, StageEntry};
 use crate::transfer::{Report, Root, Transfer, TransferError};
-use crate::{Blobs, CacheError, Whose};
+use crate::{Blobs, CacheError, Maker, Trust};
 
 /// No entry is larger.
 const LARGEST: u64 = 16 << 20;
@@ -30,8 +31,8 @@ pub enum Results<'a> {
     Runs {
         /// The cache.
         blobs: &'a Blobs,
-        /// Whose results count. DVC does not tell who made one.
-        whose: &'a Whose,
+        /// Which results count.
+        trust: &'a Trust,
         /// What the text of an entry names; `None` of one that is none.
         read: fn(&str) -> Option<Vec<Root>>,
     },
@@ -40,11 +41,11 @@ pub enum Results<'a> {
 /// An entry with the bytes of its file.
 #[derive(Clone, Debug)]
 pub struct SharedEntry {
-    key: String,
+    pub(crate) key: String,
     bytes: Vec<u8>,
     roots: Vec<Root>,
-    /// What the stage cache knows of it.
-    entry: Option<StageEntry>,
+    /// Who made it, where it tells that.
+    maker: Option<Maker>,
 }
 
 impl SharedEntry {
@@ -61,7 +62,8 @@ impl SharedEntry {
             extent: crate::Extent::Whole,
         };
         let roots = entry.outs.iter().map(root).collect();
-        SharedEntry { key: entry_key(&entry.key, &entry.result()), bytes, roots, entry: Some(entry) }
+        let key = entry_key(&entry.key, &entry.result());
+        SharedEntry { key, bytes, roots, maker: Some(entry.maker) }
     }
 }
 
@@ -172,30 +174,33 @@ impl Results<'_> {
                 is_right.then(|| SharedEntry::of_stage(entry, bytes))
             }
             Results::Runs { read, .. } => {
-                let roots = read(std::str::from_utf8(&bytes).ok()?)?;
-                Some(SharedEntry { key, bytes, roots, entry: None })
+                let text = std::str::from_utf8(&bytes).ok()?;
+                let (roots, maker) = (read(text)?, Maker::of_entry(text));
+                Some(SharedEntry { key, bytes, roots, maker })
             }
         }
     }
 
-    /// Whether those of others count at all.
-    fn admits_others(&self) -> bool {
+    fn trust(&self) -> &Trust {
         match self {
-            Results::Stages(stages) => stages.trust().admits_others(),
-            Results::Runs { whose, .. } => **whose == Whose::All,
+            Results::Stages(stages) => stages.trust(),
+            Results::Runs { trust, .. } => trust,
         }
     }
 
     fn admits(&self, shared: &SharedEntry) -> bool {
-        match (self, &shared.entry) {
-            (Results::Stages(stages), Some(entry)) => stages.trust().admits(entry),
-            _ => self.admits_others(),
-        }
+        self.trust().admits(shared.maker.as_ref())
     }
 
     fn store(&self, shared: &SharedEntry) -> Result<(), CacheError> {
+        let path = self.path(&shared.key);
+        if matches!(self, Results::Runs { .. }) && path.exists() {
+            // The newest is what DVC restores, and this one's bytes have just come.
+            let _ = disk::touch(&path);
+            return Ok(());
+        }
         // As it came: a later version may tell more than this one knows of.
-        Ok(disk::replace_volatile(&self.path(&shared.key), &shared.bytes)?)
+        Ok(disk::replace_volatile(&path, &shared.bytes)?)
     }
 }
 
@@ -252,7 +257,7 @@ impl Transfer<'_> {
     }
 
     fn entries_below(&self, results: &Results<'_>, prefix: &str) -> Result<RemoteEntries, TransferError> {
-        if !results.admits_others() {
+        if !results.trust().admits_others() {
             return Ok(RemoteEntries::default());
         }
         let mut listed: Vec<String> =
@@ -346,10 +351,8 @@ impl Transfer<'_> {
         // Those that are here already and lack their bytes only.
         let mut candidates = results.below(&prefix);
         candidates.retain(|shared| results.admits(shared));
-        let mut there = self.entries_below(results, &prefix)?;
-        // They tell no time; the same one shall be taken everywhere.
-        there.entries.sort_by(|a, b| a.key.cmp(&b.key));
-        candidates.append(&mut there.entries);
+        let there = self.entries_below(results, &prefix)?;
+        candidates.extend(there.entries);
         let fits = |shared: &&SharedEntry| std::str::from_utf8(&shared.bytes).is_ok_and(&fits);
         self.fetch_first(results, candidates.iter().filter(fits), there.unread)
     }
@@ -421,10 +424,11 @@ impl StageCache {
     }
 }
 
-/// The newest first.
+/// The newest first, and last those that tell no time: the same one shall be taken everywhere.
 fn sort(entries: &mut [SharedEntry]) {
-    let made = |entry: &StageEntry| (entry.created, entry.result());
-    entries.sort_by_cached_key(|shared| std::cmp::Reverse(shared.entry.as_ref().map(made)));
+    entries.sort_by_cached_key(|shared| {
+        std::cmp::Reverse((shared.maker.as_ref().map(|maker| maker.created), shared.key.clone()))
+    });
 }
 
 #[cfg(test)]

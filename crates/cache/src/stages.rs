@@ -7,11 +7,12 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Digest, FileState, ProjectPath, Timestamp, Value};
+use base::{Digest, FileState, ProjectPath, Value};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash_bytes;
+use crate::maker::Maker;
 use crate::trust::Trust;
 use crate::{Blobs, CacheError};
 
@@ -39,21 +40,9 @@ pub struct StageEntry {
     pub stage: String,
     /// What it made, ascending by path.
     pub outs: Vec<StageOut>,
-    /// The run that made it, when it was recorded.
-    pub run: Option<String>,
-    /// Who ran it; empty where that is not known.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub user: String,
-    /// The host it ran on.
-    pub host: String,
-    /// Operating system and processor, as in `linux-x86_64`.
-    pub platform: String,
-    /// The git revision of the project then.
-    pub git_revision: Option<String>,
-    /// When it ended.
-    pub created: Timestamp,
-    /// How long the command took, in milliseconds.
-    pub duration: u64,
+    /// Who made it, when and where.
+    #[serde(flatten)]
+    pub maker: Maker,
     /// Parameters, by file and key.
     pub params: IndexMap<ProjectPath, IndexMap<String, Value>>,
     /// Values of its metrics files, by file and dotted key.
@@ -61,21 +50,15 @@ pub struct StageEntry {
 }
 
 impl StageEntry {
-    /// An entry of the current version with nothing known but key, name and outs.
-    pub fn new(key: Digest, stage: String, mut outs: Vec<StageOut>) -> Self {
+    /// An entry of the current version with nothing known but key, name, outs and maker.
+    pub fn new(key: Digest, stage: String, mut outs: Vec<StageOut>, maker: Maker) -> Self {
         outs.sort_by(|a, b| a.path.cmp(&b.path));
         StageEntry {
             version: VERSION,
             key,
             stage,
             outs,
-            run: None,
-            user: String::new(),
-            host: String::new(),
-            platform: platform(),
-            git_revision: None,
-            created: Timestamp::default(),
-            duration: 0,
+            maker,
             params: IndexMap::new(),
             metrics: IndexMap::new(),
         }
@@ -99,11 +82,6 @@ impl StageEntry {
         }
         Ok(entry)
     }
-}
-
-/// Operating system and processor of this machine.
-pub fn platform() -> String {
-    format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 /// Names a result by its outs, ascending by path.
@@ -132,7 +110,7 @@ impl StageCache {
     }
 
     /// Whose results are restored.
-    pub(crate) fn trust(&self) -> &Trust {
+    pub fn trust(&self) -> &Trust {
         &self.trust
     }
 
@@ -182,7 +160,7 @@ impl StageCache {
             .filter_map(|bytes| serde_json::from_slice::<StageEntry>(&bytes).ok())
             .filter(|entry| entry.version == VERSION && entry.key == *key)
             .collect();
-        entries.sort_by_key(|entry| std::cmp::Reverse((entry.created, entry.result())));
+        entries.sort_by_key(|entry| std::cmp::Reverse((entry.maker.created, entry.result())));
         entries
     }
 
@@ -190,7 +168,7 @@ impl StageCache {
     /// all in `blobs`.
     pub fn restorable(&self, key: &Digest, paths: &[&ProjectPath], blobs: &Blobs) -> Option<StageEntry> {
         self.results(key).into_iter().find(|entry| {
-            self.trust.admits(entry)
+            self.trust.admits(Some(&entry.maker))
                 && entry.outs.iter().map(|out| &out.path).eq(paths.iter().copied())
                 && entry.outs.iter().all(|out| blobs.can_restore(&out.state))
         })
@@ -199,6 +177,8 @@ impl StageCache {
 
 #[cfg(test)]
 mod tests {
+    use base::Timestamp;
+
     use super::*;
 
     fn entry(blobs: &Blobs, bytes: &[u8], created: i64) -> StageEntry {
@@ -207,9 +187,8 @@ mod tests {
             path: ProjectPath::from_record("out").unwrap(),
             state: FileState { digest, size: bytes.len() as u64, files: None, executable: false },
         };
-        let mut entry = StageEntry::new(hash_bytes(b"key"), "train".to_owned(), vec![out]);
-        entry.created = Timestamp(created);
-        entry
+        let maker = Maker { created: Timestamp(created), ..Maker::here() };
+        StageEntry::new(hash_bytes(b"key"), "train".to_owned(), vec![out], maker)
     }
 
     #[test]
@@ -241,17 +220,17 @@ mod tests {
     fn the_format_is_pinned() {
         let folder = tempfile::tempdir().unwrap();
         let mut entry = entry(&Blobs::new(folder.path()), b"bytes", 1_763_721_727_045);
-        entry.platform = "linux-x86_64".to_owned();
-        entry.host = "laptop".to_owned();
-        entry.run = Some("019aa5c0c5c57a0a9b5d1d1d1d1d1d1d".to_owned());
-        entry.duration = 1500;
+        entry.maker.platform = "linux-x86_64".to_owned();
+        entry.maker.host = "laptop".to_owned();
+        entry.maker.run = Some("019aa5c0c5c57a0a9b5d1d1d1d1d1d1d".to_owned());
+        entry.maker.duration = 1500;
         let params = ProjectPath::from_record("params.yaml").unwrap();
         entry.params.insert(params, IndexMap::from([("lr".to_owned(), Value::from(0.001))]));
         let json = serde_json::to_string_pretty(&entry).unwrap() + "\n";
         assert_eq!(json, include_str!("../tests/golden/stage-entry-1.json"));
         assert_eq!(serde_json::from_str::<StageEntry>(&json).unwrap(), entry);
         // An entry that tells who made it is of the same version: older code passes the key over.
-        entry.user = "alice".to_owned();
+        entry.maker.user = "alice".to_owned();
         let json = serde_json::to_string_pretty(&entry).unwrap() + "\n";
         assert_eq!(json, include_str!("../tests/golden/stage-entry-1-user.json"));
         assert_eq!(serde_json::from_str::<StageEntry>(&json).unwrap(), entry);

@@ -10,7 +10,7 @@ use crate::gc::{Entries, GcOptions, Roots};
 use crate::hash::hash_bytes;
 use crate::remote_gc::{plan_remote_gc, sweep_remote};
 use crate::stages::{StageCache, StageEntry, StageOut};
-use crate::{Placement, State, Trust, Whose, Workspace, blob_key};
+use crate::{Maker, Placement, State, Trust, Whose, Workspace, blob_key};
 
 const NOW: i64 = 1_000_000 * JUST_USED;
 
@@ -396,9 +396,8 @@ fn a_stop_ends_it_and_the_next_one_goes_on() {
 
 fn entry(roots: &[Root], key: &[u8], user: &str) -> StageEntry {
     let outs = roots.iter().map(|root| StageOut { path: root.path.clone(), state: root.state }).collect();
-    let mut entry = StageEntry::new(hash_bytes(key), "make".to_owned(), outs);
-    entry.user = user.to_owned();
-    entry
+    let maker = Maker { user: user.to_owned(), ..Maker::here() };
+    StageEntry::new(hash_bytes(key), "make".to_owned(), outs, maker)
 }
 
 #[test]
@@ -428,7 +427,7 @@ fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
     assert!(!transfer.fetch_result(&there.stages, &hash_bytes(b"other"), &paths).unwrap());
     assert!(crate::Results::Stages(&there.stages).all().unwrap().is_empty());
     assert!(transfer.fetch_result(&with(Whose::Named(vec!["alice".to_owned()])), &key, &paths).unwrap());
-    assert_eq!(there.stages.restorable(&key, &paths, &there.blobs).unwrap().user, "alice");
+    assert_eq!(there.stages.restorable(&key, &paths, &there.blobs).unwrap().maker.user, "alice");
     // One under the name of another key, one that leads out, and junk are passed over.
     let (name, (bytes, _)) =
         lock(&house.remote.objects).iter().next_back().map(|(a, b)| (a.clone(), b.clone())).unwrap();
@@ -442,6 +441,100 @@ fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
     let third = house.workspace("third");
     let found = house.transfer(&third.blobs).remote_entries(&crate::Results::Stages(&third.stages)).unwrap();
     assert_eq!(found.entries.len(), 1);
+}
+
+/// What an entry names whose first line is a digest.
+fn run_roots(text: &str) -> Option<Vec<Root>> {
+    let state =
+        FileState { digest: text.lines().next()?.parse().ok()?, size: 14, files: Some(3), executable: false };
+    let path = ProjectPath::from_record("out").unwrap();
+    Some(vec![Root { path, state, is_old: false, extent: Extent::Whole }])
+}
+
+#[test]
+fn results_of_dvc_come_from_whom_their_comment_names() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    house.transfer(&here.blobs).push(&roots).unwrap();
+    let key = "ab".repeat(32);
+    let place = |name: &str| format!("runs/ab/{key}/{}", name.repeat(32));
+    let of = |user: &str, platform: &str, created: i64| {
+        let (user, platform) = (user.to_owned(), platform.to_owned());
+        let maker = Maker { user, platform, created: base::Timestamp(created), ..Maker::here() };
+        format!("{}\n{}", roots[0].state.digest, maker.comment())
+    };
+    let own = crate::platform();
+    house.remote.set(&place("0a"), of("bob", &own, 1).as_bytes(), NOW);
+    house.remote.set(&place("0b"), of("ana", &own, 2).as_bytes(), NOW);
+    house.remote.set(&place("0c"), of("ana", "plan9-mips", 3).as_bytes(), NOW);
+    house.remote.set(&place("0d"), format!("{}\n", roots[0].state.digest).as_bytes(), NOW);
+    let ana = || Whose::Named(vec!["ana".to_owned()]);
+    let nobody = Whose::Named(vec!["carol".to_owned()]);
+    // What each trusts, and of that the one that is restored.
+    for (number, (whose, other_platforms, trusted, first)) in [
+        (Whose::All, true, &["0c", "0b", "0a", "0d"][..], Some("0c")),
+        (Whose::All, false, &["0b", "0a", "0d"], Some("0b")),
+        (ana(), true, &["0c", "0b"], Some("0c")),
+        (ana(), false, &["0b"], Some("0b")),
+        (nobody, true, &[], None),
+        (Whose::Local, true, &[], None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let there = house.workspace(&format!("there{number}"));
+        let trust = Trust { whose, other_platforms };
+        let results = crate::Results::Runs { blobs: &there.blobs, trust: &trust, read: run_roots };
+        let transfer = house.transfer(&there.blobs);
+        let found = transfer.remote_entries(&results).unwrap().entries;
+        let found: Vec<String> = found.into_iter().map(|entry| entry.key).collect();
+        assert_eq!(found, trusted.iter().map(|name| place(name)).collect::<Vec<_>>(), "{trust:?}");
+        assert_eq!(transfer.fetch_run(&results, &key, |_| true).unwrap(), first.is_some(), "{trust:?}");
+        let kept = results.all().unwrap().into_iter().map(|entry| entry.key);
+        assert_eq!(kept.collect::<Vec<_>>(), first.map(place).into_iter().collect::<Vec<_>>(), "{trust:?}");
+    }
+}
+
+#[test]
+fn of_two_who_made_the_same_result_of_dvc_the_first_stays() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    let key = format!("runs/ab/{}/{}", "ab".repeat(32), "0a".repeat(32));
+    let of = |user: &str| {
+        let maker = Maker { user: user.to_owned(), created: base::Timestamp(1), ..Maker::here() };
+        format!("{}\n{}", roots[0].state.digest, maker.comment())
+    };
+    let there = house.workspace("there");
+    let trust = Trust::default();
+    let [ours, theirs] = [&here, &there].map(|side| crate::Results::Runs {
+        blobs: &side.blobs,
+        trust: &trust,
+        read: run_roots,
+    });
+    let [our_file, their_file] = [&here, &there].map(|side| side.blobs.root().join(&key));
+    let push = || {
+        let entries = ours.all().unwrap();
+        let transfer = house.transfer(&here.blobs);
+        let report = transfer.push(&roots).unwrap();
+        transfer.push_entries(&ours, &entries, &report).unwrap().moved
+    };
+    disk::replace(&our_file, of("ana").as_bytes()).unwrap();
+    assert_eq!(push(), 1);
+    disk::replace(&our_file, of("bob").as_bytes()).unwrap();
+    assert_eq!(push(), 0);
+    let transfer = house.transfer(&there.blobs);
+    let found = transfer.remote_entries(&theirs).unwrap().entries;
+    transfer.fetch(&roots).unwrap();
+    // Made here, too, while the other one was on its way; then another time, of the bytes alone.
+    let own = of("carol");
+    disk::replace(&their_file, own.as_bytes()).unwrap();
+    assert_eq!(transfer.keep_entries(&theirs, &found).unwrap().moved, 1);
+    assert_eq!(transfer.remote_entries(&theirs).unwrap().present, 1);
+    assert!(transfer.fetch_run(&theirs, &"ab".repeat(32), |_| true).unwrap());
+    assert_eq!(disk::read(&their_file).unwrap(), own.as_bytes());
+    disk::remove(&their_file).unwrap();
+    assert!(transfer.fetch_run(&theirs, &"ab".repeat(32), |_| true).unwrap());
+    assert_eq!(disk::read(&their_file).unwrap(), of("ana").as_bytes());
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Whose results of the stage cache are restored.
+//! Whose results are restored.
 //!
 //! What an entry says of its maker is what somebody wrote there: this keeps mistakes away (another platform, a colleague's
 //! experiments), and no liar. Who must not be able to write results must not be able to write to the remote.
 
-use crate::stages::{StageEntry, platform};
+use crate::maker::{Maker, platform};
 
 /// Whose results count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,39 +32,38 @@ impl Trust {
         self.whose != Whose::Local
     }
 
-    /// Whether this result counts.
-    pub fn admits(&self, entry: &StageEntry) -> bool {
+    /// Whether a result of this maker counts; one that tells of none, as those of DVC, counts where everybody's do.
+    pub fn admits(&self, maker: Option<&Maker>) -> bool {
+        let Some(maker) = maker else { return self.whose == Whose::All };
         let of_maker = match &self.whose {
             Whose::All => true,
-            Whose::Local => entry.host == disk::Holder::current().host,
-            Whose::Named(names) => names.iter().any(|name| *name == entry.user || *name == entry.host),
+            Whose::Local => maker.host == disk::Holder::current().host,
+            Whose::Named(names) => names.iter().any(|name| *name == maker.user || *name == maker.host),
         };
-        of_maker && (self.other_platforms || entry.platform == platform())
+        of_maker && (self.other_platforms || maker.platform == platform())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash_bytes;
 
     #[test]
     fn makers_and_platforms_are_looked_at() {
-        let mut entry = StageEntry::new(hash_bytes(b"key"), "train".to_owned(), Vec::new());
-        entry.user = "alice".to_owned();
-        entry.host = "laptop".to_owned();
+        let own = Maker::here();
+        let maker = Maker { user: "alice".to_owned(), host: "laptop".to_owned(), ..own.clone() };
         let whose = |whose| Trust { whose, other_platforms: false };
         let named = |name: &str| whose(Whose::Named(vec![name.to_owned()]));
-        assert!(
-            Trust::default().admits(&entry)
-                && named("alice").admits(&entry)
-                && named("laptop").admits(&entry)
-        );
-        assert!(!named("bob").admits(&entry) && !whose(Whose::Local).admits(&entry));
-        let own = StageEntry { host: disk::Holder::current().host, ..entry.clone() };
-        assert!(whose(Whose::Local).admits(&own));
-        let other = StageEntry { platform: "plan9-mips".to_owned(), ..entry };
-        assert!(!Trust::default().admits(&other));
-        assert!(Trust { other_platforms: true, ..Trust::default() }.admits(&other));
+        for trust in [Trust::default(), named("alice"), named("laptop")] {
+            assert!(trust.admits(Some(&maker)), "{trust:?}");
+        }
+        assert!(!named("bob").admits(Some(&maker)) && !whose(Whose::Local).admits(Some(&maker)));
+        assert!(whose(Whose::Local).admits(Some(&own)));
+        let other = Maker { platform: "plan9-mips".to_owned(), ..maker };
+        assert!(!Trust::default().admits(Some(&other)));
+        assert!(Trust { other_platforms: true, ..Trust::default() }.admits(Some(&other)));
+        // Of a result that tells of nobody, neither is known.
+        assert!(Trust::default().admits(None));
+        assert!(!named("alice").admits(None) && !whose(Whose::Local).admits(None));
     }
 }

@@ -528,7 +528,7 @@ impl Attempt<'_, '_, '_> {
             crew.host.annotate(self.stage, &mut entry);
             world.workspace.stages.store(&entry)?;
             let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
-            run_cache::store(world.workspace, world.pipeline.dialect(), self.stage, &lock)?;
+            run_cache::store(world.workspace, world.pipeline.dialect(), self.stage, &lock, &entry.maker)?;
         }
         self.record(job, &outs, outside)?;
         Ok(Outcome::Ran { duration, outs })
@@ -644,8 +644,8 @@ impl Attempt<'_, '_, '_> {
 
     fn entry(&self, job: &Job<'_>, env: &JobEnv, outs: &OutStates, duration: Duration) -> StageEntry {
         let mut entry = entry(self.stage, job.key, outs);
-        entry.run.clone_from(&env.run);
-        entry.duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        entry.maker.run.clone_from(&env.run);
+        entry.maker.duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         note_params(&mut entry, &job.inputs.params);
         entry
     }

@@ -3,8 +3,8 @@
 //! Judged first, recorded later: whoever calls sees what every stage comes to before the first one is written
 //! down. That is also where the user is asked; nothing here decides whether changed inputs are to be accepted.
 
-use base::{FileState, Timestamp};
-use cache::{StageEntry, StageOut, Workspace};
+use base::FileState;
+use cache::{Maker, StageEntry, StageOut, Workspace};
 use pipeline::{DepName, Out, Stage, StageKey, StageLock, StaleReason};
 
 use crate::assess::{Conditions, Decision, World, assess};
@@ -147,10 +147,7 @@ pub(crate) fn is_kept(stage: &Stage) -> bool {
 /// What the stage cache is to remember of a result that was just found, but for what made it.
 pub(crate) fn entry(stage: &Stage, key: StageKey, outs: &OutStates) -> StageEntry {
     let outs = outs.iter().map(|(path, state)| StageOut { path: path.clone(), state: *state });
-    let mut entry = StageEntry::new(key.0, stage.address.spelled(), outs.collect());
-    entry.host = disk::Holder::current().host;
-    entry.created = Timestamp::now();
-    entry
+    StageEntry::new(key.0, stage.address.spelled(), outs.collect(), Maker::here())
 }
 
 /// Whether the cache holds what the outs are now, and remembers it as the result of these inputs: `repro --no-commit`

@@ -42,6 +42,7 @@ pub use ledger::{Ledger, LedgerError};
 pub use neighbour::Neighbour;
 pub use outs::{put_back, save_unsaved, with_choice};
 pub use params::{ParamReader, Unreadable};
+pub use run_cache::maker_in_run_cache;
 pub use runner::{Deadline, Exit, LocalRunner, RunError, Runner, Spawn, Stream};
 pub use schedule::{Schedule, StageState};
 pub use special::changed_special;
