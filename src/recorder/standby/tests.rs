@@ -127,6 +127,14 @@ fn tags(run: RunId, key: &str) -> Change {
 }
 
 #[test]
+fn the_store_does_not_grow_into_room_that_was_given_back_for_a_moment() {
+    let trial = Trial::new();
+    let begin = || trial.begin(ExperimentId::DEFAULT, None);
+    let run = crate::reserve::tests::assert_waits_for_the_room_of_others(&trial.path(""), begin);
+    assert!(trial.standby.run(run).is_ok());
+}
+
+#[test]
 fn a_store_that_takes_nothing_from_the_start_is_used_once_it_does() {
     let trial = Trial::new();
     let wait = |run| {
