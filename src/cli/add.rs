@@ -17,7 +17,6 @@ use pipeline::{
     write_pointer,
 };
 
-use crate::begun::refuse_cut_off_move;
 use crate::cli::targets::no_pattern;
 use crate::cli::{quoted, quoted_path, tell_damage};
 use crate::discover::is_looked_into;
@@ -90,7 +89,6 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     paths.dedup();
     let wish = paths.iter().fold(Wish::named("an add"), Wish::writing_path);
     let _held = recovery::hold(&project, &wish, true, printer)?;
-    refuse_cut_off_move(&project, None)?;
     if let Some(path) = paths.iter().find(|path| project.is_half_checked_out(path)) {
         return Err(CliError::message(format!(
             "a checkout of {path} was cut off, and it holds a part of its data"

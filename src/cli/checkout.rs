@@ -107,10 +107,12 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let made_since = if args.force { MadeSince::PutAway } else { MadeSince::Refuse };
     let (_held, read_only) = match recovery::hold_with(&project, &wish, true, made_since, printer) {
         Ok(held) => (Some(held), None),
-        Err(fault) if fault.is_read_only() => (None, Some(fault)),
+        Err(fault) if fault.is_read_only() => {
+            refuse_cut_off_move(&project, None)?;
+            (None, Some(fault))
+        }
         Err(fault) => return Err(fault),
     };
-    refuse_cut_off_move(&project, None)?;
     let left = match left.is_empty() {
         true => left,
         false => still_left(&project, &placed, &left)?,

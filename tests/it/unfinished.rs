@@ -107,6 +107,56 @@ fn a_move_that_was_cut_off_is_told_until_it_is_finished() {
 }
 
 #[test]
+fn all_commands_that_change_data_or_what_tells_of_it_ask_for_a_move_that_was_cut_off() {
+    for (of_dvc, state, suffix) in [(false, ".pipe", ".pipe"), (true, ".dvc/tmp/pipe", ".dvc")] {
+        let (sandbox, _) = project(of_dvc);
+        sandbox.write("../source", "1");
+        sandbox.ok(["import-url", "../source", "brought"]);
+        sandbox.write(
+            if of_dvc { "dvc.yaml" } else { "pipeline.yaml" },
+            "stages:\n  s:\n    cmd: cp brought out\n    deps: [brought]\n    outs: [out]\n",
+        );
+        sandbox.ok(["repro"]);
+        for path in ["a", "other"] {
+            sandbox.write(path, path);
+        }
+        sandbox.ok(["add", "a", "other"]);
+        sandbox
+            .write(&format!("b{suffix}"), sandbox.read(&format!("a{suffix}")).replace("path: a", "path: b"));
+        note_of_a_move(&sandbox, state, suffix);
+        sandbox.write("../source", "2");
+        let before = sandbox.files("");
+        for words in [
+            &["update"][..],
+            &["import", "../none", "file"],
+            &["import-url", "../source", "again"],
+            &["unprotect", "other"],
+            &["stage", "remove", "s"],
+            &["stage", "remove", "--outs", "s"],
+            &["remove", "s"],
+            &["remove", &format!("other{suffix}")],
+            &["add", "other"],
+            &["commit", "-f", "s"],
+            &["checkout", "other"],
+            &["repro", "-f", "s"],
+            &["convert"],
+        ] {
+            if words != ["convert"] || of_dvc {
+                let told = ["a move of a to b was cut off", "`pipe move a b` finishes it"];
+                sandbox.pipe(words).code(2).tells(&told);
+            }
+        }
+        let after = sandbox.files("");
+        assert_eq!(after, before);
+        // What changes neither goes on.
+        sandbox.ok(["status", "--verify"]);
+        sandbox.ok(["move", "a", "b"]);
+        sandbox.ok(["update"]);
+        assert_eq!(sandbox.read("brought"), "2");
+    }
+}
+
+#[test]
 fn a_removal_of_several_goes_on_where_it_was_cut_off() {
     for (of_dvc, suffix) in [(false, ".pipe"), (true, ".dvc")] {
         let (sandbox, _) = project(of_dvc);

@@ -6,6 +6,7 @@ use clap::Args;
 use disk::Sharing;
 use pipeline::{Out, Stage, edit};
 
+use crate::begun::refuse_cut_off_move;
 use crate::cli::command_line;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -42,7 +43,9 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     } else {
         None
     };
-    let (_lock, pipeline) = (lock(&project, printer)?, project.pipeline()?);
+    let _lock = lock(&project, printer)?;
+    refuse_cut_off_move(&project, None)?;
+    let pipeline = project.pipeline()?;
     let removed = written(&pipeline, &project, &args.names)?;
     let mut edits = Edits::new(&project);
     for Written { file, name, .. } in &removed {
