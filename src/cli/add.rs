@@ -18,7 +18,7 @@ use pipeline::{
 };
 
 use crate::cli::targets::no_pattern;
-use crate::cli::{quoted, quoted_path, tell_damage};
+use crate::cli::{quoted, quoted_path, tell_damage, tell_link};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -665,7 +665,9 @@ fn bring_in(
 /// # Errors
 /// When it cannot be saved.
 pub fn save_unsaved(workspace: &Workspace, path: &ProjectPath, printer: Printer) -> CliResult {
-    if let Some(saved) = workspace.save_unsaved(path)? {
+    let saved = workspace.save_unsaved(path)?;
+    saved.links.iter().for_each(|link| tell_link(workspace, link, "replaced", printer));
+    if let Some(saved) = saved.state {
         printer.insist(format_args!(
             "Saved {path}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it back",
             &saved.digest.hex()[..12]

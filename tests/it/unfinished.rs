@@ -203,6 +203,69 @@ fn a_symlink_in_the_way_of_data_goes_and_what_it_leads_to_is_copied_nowhere() {
 }
 
 #[test]
+fn of_links_in_what_goes_nothing_is_copied_and_what_they_lead_to_stays() {
+    for of_dvc in [false, true] {
+        let (sandbox, _) = project(of_dvc);
+        let private = tempfile::tempdir().unwrap();
+        let names = ["key", "sub/key"];
+        std::fs::create_dir(private.path().join("sub")).unwrap();
+        for name in names {
+            std::fs::write(private.path().join(name), "nobody else's").unwrap();
+        }
+        let link = |to: &str, at: &str| {
+            if sandbox.exists(at) {
+                sandbox.remove(at);
+            }
+            std::os::unix::fs::symlink(private.path().join(to), sandbox.path(at)).unwrap();
+        };
+        for name in ["d/x", "e/x", "file", "whole/x"] {
+            sandbox.write(name, name);
+        }
+        sandbox.ok(["add", "d", "e", "file", "whole"]);
+        // A folder that goes as a whole.
+        sandbox.write("d/more/own", "own");
+        link("key", "d/more/link");
+        let said = sandbox.ok(["checkout", "-f"]);
+        said.tells(&[
+            "Saved d/more, ",
+            "The symlink d/more/link, which leads to",
+            "is removed; what it leads to stays",
+        ]);
+        assert!(!sandbox.exists("d/more"));
+        // Outs that are links, and that have one.
+        link("sub", "whole");
+        link("key", "file");
+        sandbox.write("e/x", "edited");
+        link("key", "e/link");
+        link("no such", "e/nowhere");
+        let outs =
+            ["whole", "file", "e"].map(|name| format!("{name}{}", if of_dvc { ".dvc" } else { ".pipe" }));
+        let mut words = vec!["remove", "--outs"];
+        words.extend(outs.iter().map(String::as_str));
+        let said = sandbox.ok(words);
+        let told = ["whole", "file", "e/link", "e/nowhere"]
+            .map(|name| format!("The symlink {name}, which leads to"));
+        said.tells(&told.each_ref().map(String::as_str)).tells(&["Saved e, which no cache held"]);
+        for name in ["whole", "file", "e"] {
+            assert!(std::fs::symlink_metadata(sandbox.path(name)).is_err(), "{name}");
+        }
+        // What stands in the way of an import.
+        link("key", "brought");
+        sandbox.write("../source", "1");
+        sandbox
+            .ok(["import-url", "-f", "../source", "brought"])
+            .tells(&["The symlink brought, which leads to"]);
+        assert_eq!((sandbox.read("brought"), sandbox.path("brought").is_symlink()), ("1".to_owned(), false));
+        for name in names {
+            assert_eq!(std::fs::read_to_string(private.path().join(name)).unwrap(), "nobody else's");
+        }
+        for file in sandbox.files("") {
+            assert!(!sandbox.bytes(&file).starts_with(b"nobody"), "{file}");
+        }
+    }
+}
+
+#[test]
 fn only_a_folder_marks_a_project() {
     for (of_dvc, name) in [(false, ".pipe"), (true, ".pipe"), (false, ".dvc"), (true, ".dvc")] {
         let (sandbox, _) = project(of_dvc);

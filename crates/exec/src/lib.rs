@@ -40,7 +40,7 @@ pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplier, signal_name};
 pub use ledger::{Ledger, LedgerError};
 pub use neighbour::Neighbour;
-pub use outs::{put_back, save_unsaved, with_choice};
+pub use outs::{put_back, save_own, with_choice};
 pub use params::{ParamReader, Unreadable};
 pub use runner::{Deadline, Exit, LocalRunner, RunError, Runner, Spawn, Stream};
 pub use schedule::{Schedule, StageState};
