@@ -107,6 +107,23 @@ fn a_move_that_was_cut_off_is_told_until_it_is_finished() {
 }
 
 #[test]
+fn a_cut_off_move_of_data_with_an_absolute_path_is_told() {
+    let (sandbox, _) = project(true);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    sandbox.write("a", "1");
+    sandbox.ok(["add", "a"]);
+    sandbox.write("b.dvc", sandbox.read("a.dvc").replace("path: a", "path: b"));
+    sandbox.edit("a.dvc", "path: a", &format!("path: {root}/a"));
+    note_of_a_move(&sandbox, ".dvc/tmp/pipe", ".dvc");
+    sandbox.pipe(["checkout"]).code(2).tells(&["`pipe move a b` finishes it"]);
+    sandbox.ok(["move", "a", "b"]);
+    assert_eq!(
+        (sandbox.exists("a.dvc"), sandbox.exists("a"), sandbox.read("b")),
+        (false, false, "1".to_owned())
+    );
+}
+
+#[test]
 fn all_commands_that_change_data_or_what_tells_of_it_ask_for_a_move_that_was_cut_off() {
     for (of_dvc, state, suffix) in [(false, ".pipe", ".pipe"), (true, ".dvc/tmp/pipe", ".dvc")] {
         let (sandbox, _) = project(of_dvc);
