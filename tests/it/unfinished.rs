@@ -1,5 +1,6 @@
 //! What a killed process leaves of files that it had not finished: nothing where git and DVC look.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::harness::Sandbox;
@@ -42,6 +43,46 @@ fn files_are_made_where_neither_git_nor_dvc_looks() {
         assert!(!sandbox.exists(&dead) && sandbox.exists(&format!("{apart}/notes")));
         assert_eq!(sandbox.files("d"), whole);
     }
+}
+
+/// On another mount files are made beside their places.
+#[test]
+fn what_the_killed_left_on_another_mount_goes_with_the_next_command() {
+    let sandbox = Sandbox::new();
+    if !sandbox.has_namespaces() {
+        return;
+    }
+    let script = r#"
+        set -e
+        exec 3>&1 >&2
+        mkdir data; mount -t tmpfs tmpfs data
+        left() { find data .pipe/tmp/beside -name '*-*' 2> /dev/null | sort; }
+        seq 2000000 > data/large; echo 1 > data/small
+        "$PIPE" add data
+        test -z "$(left)" || { echo an add left something; left; exit 9; }
+        for round in 1 2 3 4 5; do
+            rm data/large
+            "$PIPE" checkout & process=$!
+            while kill -0 $process 2> /dev/null && ! ls .pipe/tmp/beside/*-* > /dev/null 2>&1; do :; done
+            kill -9 $process || true
+            wait $process || true
+            "$PIPE" checkout
+            test -z "$(left)" || { echo a checkout left something; left; exit 9; }
+        done
+        mkdir -p data/deep .pipe/tmp/beside
+        : > "data/deep/.pipe-$DEAD-aB3dE6.tmp"; echo notes > data/.pipe-notes.tmp; : > "data/.pipe-$DEAD-aB3dE6.tmp"
+        echo data/deep > ".pipe/tmp/beside/$DEAD"
+        "$PIPE" commit -f data
+        find data -name '.pipe-*' >&3
+    "#;
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]);
+    command.env("PIPE", env!("CARGO_BIN_EXE_pipe")).env("DEAD", format!("{}-999999999-1", host()));
+    let said = sandbox.finish(command).code(0);
+    // Only where it is known that a dead process made something.
+    let dead = format!("data/.pipe-{}-999999999-1-aB3dE6.tmp", host());
+    let left: BTreeSet<&str> = said.stdout.lines().collect();
+    assert_eq!(left, BTreeSet::from([dead.as_str(), "data/.pipe-notes.tmp"]));
 }
 
 fn host() -> String {
