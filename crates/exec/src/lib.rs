@@ -37,6 +37,7 @@ pub use commit::{Committable, commit, committable};
 pub use cut_off::{Below, MadeSince, Recall, record_mark};
 pub use drive::{Confirm, Crew, OnFailure, Options, Summary, drive, leaves_data_out};
 pub use event::{Event, Observer};
+pub use halt::HALTED;
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplier, signal_name};
 pub use ledger::{Ledger, LedgerError};
 pub use neighbour::Neighbour;
