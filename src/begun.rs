@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::quoted_path;
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
+use crate::reading::pointer_text;
 use crate::ui::Printer;
 
 /// A move, as it is noted.
@@ -57,7 +58,7 @@ impl Move {
 
     fn is_half_done(&self, project: &Project) -> bool {
         let is_there = |path: &ProjectPath| std::fs::symlink_metadata(path.to_path(&project.root)).is_ok();
-        let text = |file: &ProjectPath| disk::read_text_optional(&file.to_path(&project.root)).ok().flatten();
+        let text = |file: &ProjectPath| pointer_text(project, file).ok().filter(|text| !text.is_empty());
         let Some(old) = text(&self.old) else { return false };
         if self.old == self.new {
             let tells = pointed_state(&self.old, &old, &self.from).is_ok_and(|state| state.is_some());

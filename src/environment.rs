@@ -76,6 +76,11 @@ pub fn shell_functions() -> BTreeSet<String> {
     names.filter_map(function).collect()
 }
 
+/// The files that tell for how long this process was halted by the reproductions around it.
+pub fn halted_files() -> Vec<PathBuf> {
+    variable(exec::HALTED).map(|files| std::env::split_paths(&files).collect()).unwrap_or_default()
+}
+
 /// The text under whose key the values of declared variables are digested, where one is given.
 pub fn env_key() -> Option<OsString> {
     variable("PIPE_ENV_KEY")

@@ -77,6 +77,7 @@ fn main() -> ExitCode {
             (u8::try_from(told.exit_code()).unwrap_or(ErrorKind::Unable.code()), printer)
         }
     };
+    disk::end_making();
     // Whoever reads the data must not take a part of it for the whole.
     if let Some(fault) = printer.lost_data() {
         printer.error([format!("failed to write to standard output: {fault}")], &[]);

@@ -128,7 +128,7 @@ impl Pen {
     pub fn write_together(&mut self, sets: &[&[Change]]) -> bool {
         let (Some(store), None) = (&self.store, &self.behind) else { return false };
         let all = sets.iter().flat_map(|set| set.iter().cloned()).collect();
-        let is_written = store.apply(told(all)).is_ok();
+        let is_written = reserve::beside(|| store.apply(told(all))).is_ok();
         if is_written {
             for set in sets {
                 self.remember(set);
@@ -186,15 +186,17 @@ impl Pen {
         }
         // Who waits in turn has waited for other writers once.
         let is_waited_for = self.is_prompt && matches!(self.behind.as_deref(), Some(StoreError::Busy { .. }));
-        let mut replayed = if is_waited_for {
-            store.at_once(|store| spool::replay(&self.spool, store))
-        } else {
-            spool::replay(&self.spool, &*store)
-        };
+        let mut replayed = reserve::beside(|| {
+            if is_waited_for {
+                store.at_once(|store| spool::replay(&self.spool, store))
+            } else {
+                spool::replay(&self.spool, &*store)
+            }
+        });
         // Perhaps it waits for what is in another store than the one that is there now.
         let waits = || !spool::is_empty(&self.spool) || spool::has_orphans(&self.spool);
         if replayed.is_ok() && waits() && self.begin_again(&store) {
-            replayed = spool::replay(&self.spool, &*store);
+            replayed = reserve::beside(|| spool::replay(&self.spool, &*store));
         }
         match replayed {
             Ok(()) if spool::is_empty(&self.spool) => self.behind = None,
@@ -220,7 +222,8 @@ impl Pen {
     /// some: one that has them refuses.
     fn begin_again(&self, store: &SqliteStore) -> bool {
         let begun = self.begun.iter();
-        begun.filter(|(_, begun)| store.apply(told(begun.clone())).is_ok()).count() > 0
+        let apply = |begun: &[Change]| reserve::beside(|| store.apply(told(begun.to_vec())));
+        begun.filter(|(_, begun)| apply(begun).is_ok()).count() > 0
     }
 
     /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
@@ -231,13 +234,13 @@ impl Pen {
 
     fn apply(&self, changes: &Changes) -> Result<Applied, StoreError> {
         let store = self.store.as_ref().expect("it is behind otherwise");
-        let answer = store.apply(changes.clone());
+        let answer = reserve::beside(|| store.apply(changes.clone()));
         if !matches!(answer, Err(StoreError::UnknownRun(_))) || self.begun.is_empty() {
             return answer;
         }
         // Another store stands in the place of the one that had it.
         self.begin_again(store);
-        store.apply(changes.clone())
+        reserve::beside(|| store.apply(changes.clone()))
     }
 
     /// Whether the store may take it later. Whoever executes a stage may write its run later than what is logged to it.
@@ -309,6 +312,7 @@ mod tests {
 
     use super::*;
     use crate::recorder::new_run_id;
+    use crate::reserve::tests::assert_waits_for_the_room_of_others;
 
     fn begin(run: RunId, parent: Option<RunId>) -> Vec<Change> {
         vec![Change::CreateRun(NewRun { parent, ..NewRun::new(run, Timestamp(5)) })]
@@ -359,6 +363,19 @@ mod tests {
             assert!(matches!(store.run(ended), Err(StoreError::UnknownRun(_))));
             assert!(spool::is_empty(&folder.path().join("spool")));
         }
+    }
+
+    #[test]
+    fn the_store_does_not_grow_into_room_that_was_given_back_for_a_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, mut pen) = (folder.path().join("spool"), pen(folder.path()));
+        let (run, other) = (new_run_id(), new_run_id());
+        assert!(assert_waits_for_the_room_of_others(folder.path(), || pen.write(&begin(run, None))));
+        keep(&spool, begin(other, None)).unwrap();
+        assert!(assert_waits_for_the_room_of_others(folder.path(), || pen.catch_up()));
+        let sets = [point(run, 1), point(other, 1)];
+        let sets: Vec<&[Change]> = sets.iter().map(Vec::as_slice).collect();
+        assert!(assert_waits_for_the_room_of_others(folder.path(), || pen.write_together(&sets)));
     }
 
     #[test]

@@ -373,7 +373,8 @@ impl<'a> Recorder<'a> {
             }
             logs.push(log);
             if !bytes.is_empty() {
-                let Ok(digest) = self.workspace.blobs.store_bytes(&bytes) else { return None };
+                let stored = reserve::beside(|| self.workspace.blobs.store_bytes(&bytes));
+                let Ok(digest) = stored else { return None };
                 artifacts.push(Artifact { path: name.to_owned(), digest, size: bytes.len() as u64 });
             }
         }

@@ -10,6 +10,7 @@ use disk::{LockFile, Sharing};
 use exec::{Below, Claim, Claims, Event, InTheWay, MadeSince, Observer, Recall, Wish, record_mark};
 use pipeline::StageLock;
 
+use crate::begun::refuse_cut_off_move;
 use crate::cli::command_line;
 use crate::error::{CliError, CliResult, with_causes};
 use crate::interrupt::Interrupt;
@@ -113,8 +114,25 @@ pub fn hold(project: &Project, wish: &Wish, wait: bool, printer: Printer) -> Cli
 /// of the project.
 ///
 /// # Errors
-/// When the lock or the claim cannot be had or something cannot be moved back.
+/// When the lock or the claim cannot be had or something cannot be moved back, and beside a move that was cut off.
 pub fn hold_with(
+    project: &Project,
+    wish: &Wish,
+    wait: bool,
+    made_since: MadeSince,
+    printer: Printer,
+) -> CliResult<Held> {
+    let held = hold_beside_moves(project, wish, wait, made_since, printer)?;
+    refuse_cut_off_move(project, None)?;
+    Ok(held)
+}
+
+/// Claims as [`hold_with`] does, also beside a move that was cut off: for who changes neither data nor what tells of it, and
+/// for another move, which asks itself.
+///
+/// # Errors
+/// As there, but for the move.
+pub fn hold_beside_moves(
     project: &Project,
     wish: &Wish,
     wait: bool,

@@ -4,7 +4,7 @@
 //! the disk just now.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 
 use disk::DiskError;
 use rand::Rng;
@@ -21,12 +21,14 @@ const BLOCK: u64 = 4096;
 #[cfg(feature = "serve")]
 const SLACK: u64 = 4 * BLOCK;
 
-/// One at a time: what another gave back for a moment looks like room, or like no reserve.
-static IN_USE: Mutex<()> = Mutex::new(());
+/// One at a time: what another gave back for a moment looks like room, or like no reserve. Who takes room for something
+/// that is worth less shares it: the log of a store that is tried again would grow into what was given back, and then
+/// there is nothing left to set aside.
+static IN_USE: RwLock<()> = RwLock::new(());
 
 /// Sets room aside beside a spool, as far as none is.
 pub fn make(spool: &Path) {
-    let _alone = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
     for (path, size, room) in
         [(of_stages(spool), FOR_STAGES, FOR_STAGES), (of_scripts(spool), FOR_SCRIPTS, ROOMY)]
     {
@@ -36,9 +38,16 @@ pub fn make(spool: &Path) {
     }
 }
 
+/// Does something that may take room on the disk, in a moment when nobody has given back what is set aside. It must use
+/// nothing of this module.
+pub fn beside<T>(act: impl FnOnce() -> T) -> T {
+    let _shared = IN_USE.read().unwrap_or_else(PoisonError::into_inner);
+    act()
+}
+
 /// Does something that the disk had no room for, in the room that is set aside for the stages.
 pub fn within<T>(spool: &Path, act: impl FnOnce() -> T) -> T {
-    let _alone = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
     let path = of_stages(spool);
     let size = set_aside(&path);
     let _ = disk::remove(&path);
@@ -50,7 +59,7 @@ pub fn within<T>(spool: &Path, act: impl FnOnce() -> T) -> T {
 /// Keeps so many bytes that scripts logged, in the room that is set aside for that; `None` where there is too little.
 #[cfg(feature = "serve")]
 pub fn within_that_of_scripts<T>(spool: &Path, bytes: usize, act: impl FnOnce() -> T) -> Option<T> {
-    let _alone = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
     let path = of_scripts(spool);
     let left = set_aside(&path).checked_sub((bytes as u64).next_multiple_of(BLOCK))?;
     disk::remove(&path).ok()?;
@@ -69,7 +78,7 @@ pub fn is_all_that_is_left(spool: &Path, bytes: usize) -> bool {
 /// Gives all the room back: no stage runs any more, and all is written that they needed.
 #[cfg(feature = "serve")]
 pub fn give_back(spool: &Path) {
-    let _alone = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
     for path in [of_stages(spool), of_scripts(spool)] {
         let _ = disk::remove(&path);
     }
@@ -105,8 +114,29 @@ fn of_scripts(spool: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
     use super::*;
+
+    /// Sees to it that something which takes room is not done while others have given back what is set aside.
+    pub fn assert_waits_for_the_room_of_others<T: Send>(folder: &Path, act: impl FnOnce() -> T + Send) -> T {
+        let ((go, may_go), (tell, done)) = (mpsc::channel(), mpsc::channel());
+        std::thread::scope(|scope| {
+            let acting = scope.spawn(move || {
+                may_go.recv().unwrap();
+                let result = act();
+                tell.send(()).unwrap();
+                result
+            });
+            within(&folder.join("spool"), || {
+                go.send(()).unwrap();
+                done.recv_timeout(Duration::from_millis(300)).unwrap_err();
+            });
+            acting.join().unwrap()
+        })
+    }
 
     #[test]
     fn what_is_left_is_set_aside_again_and_nothing_where_nothing_was() {

@@ -14,7 +14,7 @@ use disk::DiskError;
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{
     Dialect, Lock, PIPELINE_FILE, Pipeline, PipelineError, Pointer, StageLock, is_pointer, parse_lock,
-    parse_pointer, parse_source, recorded_outs,
+    parse_pointer, parse_source, plain_pointer, recorded_outs,
 };
 use track::{RunStore, lease_is_alive};
 
@@ -23,6 +23,7 @@ use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
 use crate::git::{FileVersion, Git};
 use crate::project::{DVC_FOLDER, Held, PIPE_FOLDER, Project};
+use crate::reading::root_text;
 use crate::spool;
 
 /// Whose locks count, besides those of the workspace.
@@ -87,7 +88,7 @@ pub fn gather_into(needed: &mut Needed, project: &Project, scope: &Scope) -> Cli
     for path in &files {
         // Read for themselves too: a success in the journal stands before the one in the lock, which is still good.
         let text = disk::read_text_optional(&path.to_path(&project.root))?.unwrap_or_default();
-        match keep_text(&mut needed.roots, path, &text) {
+        match keep_text(&mut needed.roots, &root_text(&project.root), path, &text) {
             // A file of the user's that happens to be called so, where no pointers are looked for.
             Err(_) if is_pointer(path) && !pointers.contains(path) => {}
             kept => kept?,
@@ -120,7 +121,7 @@ pub fn gather_history_into(needed: &mut Needed, project: &Project, scope: &Scope
         find_locks(&workspace, (root, project.dialect), &ProjectPath::root(), &mut files, &mut needed.roots)?;
         for path in &files {
             let text = disk::read_text_optional(&path.to_path(root))?.unwrap_or_default();
-            match keep_text(&mut needed.roots, path, &text) {
+            match keep_text(&mut needed.roots, &root_text(&project.root), path, &text) {
                 // A file of the user's that happens to be called so.
                 Err(_) if is_pointer(path) => {}
                 kept => kept?,
@@ -142,7 +143,9 @@ pub enum Record {
 }
 
 impl Record {
-    fn parse(path: &ProjectPath, text: &str) -> Result<Self, PipelineError> {
+    /// The text of a file of the project at `root`.
+    fn parse(root: &str, path: &ProjectPath, text: &str) -> Result<Self, PipelineError> {
+        let text = &*plain_pointer(root, path, text);
         if Dialect::of_file(path) == Dialect::Dvc {
             return recorded_outs(path, text).map(|outs| Record::Dvc(outs, text.to_owned()));
         }
@@ -200,8 +203,8 @@ impl Record {
 }
 
 /// Keeps what the text of a lock or pointer records.
-fn keep_text(roots: &mut Roots, path: &ProjectPath, text: &str) -> Result<(), PipelineError> {
-    Record::parse(path, text).map(|record| record.keep(roots))
+fn keep_text(roots: &mut Roots, root: &str, path: &ProjectPath, text: &str) -> Result<(), PipelineError> {
+    Record::parse(root, path, text).map(|record| record.keep(roots))
 }
 
 fn keep_lock<'a>(roots: &mut Roots, stages: impl Iterator<Item = &'a StageLock>) {
@@ -323,7 +326,7 @@ pub fn records(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, 
             .hint("name no revisions: what the workspace needs is always meant")
     })?;
     let versions = versions(&git, project.dialect, scope)?;
-    let mut records = Vec::new();
+    let (mut records, root) = (Vec::new(), root_text(&project.root));
     for (version, bytes) in git.contents(&versions)? {
         let text = String::from_utf8_lossy(&bytes);
         let record = ProjectPath::from_record(&version.path).map_err(anyhow::Error::new).and_then(|path| {
@@ -332,7 +335,7 @@ pub fn records(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, 
                 // Somebody's file that is called so.
                 return Ok(None);
             }
-            Ok(Some(Record::parse(&path, &text)?))
+            Ok(Some(Record::parse(&root, &path, &text)?))
         });
         let record = record.map_err(|fault| {
             let short = &version.commit[..version.commit.len().min(10)];
@@ -361,9 +364,10 @@ pub fn commits_of_other_tool(project: &Project, scope: &Scope) -> CliResult<BTre
         Dialect::Dvc => Dialect::Native,
     };
     let versions = versions(&git, other, scope)?;
+    let root = root_text(&project.root);
     let is_record = |version: &FileVersion, bytes: &[u8]| {
         let path = ProjectPath::from_record(&version.path).ok();
-        let record = path.and_then(|path| Record::parse(&path, &String::from_utf8_lossy(bytes)).ok());
+        let record = path.and_then(|path| Record::parse(&root, &path, &String::from_utf8_lossy(bytes)).ok());
         record.is_some_and(|record| !record.outs().is_empty())
     };
     let found = git.contents(&versions)?.into_iter().filter(|(version, bytes)| is_record(version, bytes));

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use base::{Digest, FileState, ProjectPath};
 use cache::{DamagedBlob, Workspace};
 use clap::Args;
-use exec::{Ledger, Wish};
+use exec::{Ledger, MadeSince, Wish};
 use pipeline::{Pipeline, StageId};
 
 use crate::error::CliResult;
@@ -57,12 +57,14 @@ impl VerifyArgs {
         if damaged.is_empty() {
             return Ok(());
         }
-        let _lock =
-            recovery::hold(project, &Wish::named("a verification"), wait, printer).map_err(|mut fault| {
+        let wish = Wish::named("a verification");
+        let _lock = recovery::hold_beside_moves(project, &wish, wait, MadeSince::Refuse, printer).map_err(
+            |mut fault| {
                 let context = format!("cannot move away {}", list(workspace, &damaged));
                 fault.source = fault.source.map(|source| source.context(context));
                 fault
-            })?;
+            },
+        )?;
         // What was found without the lock may have been mended by another process; and what a damaged manifest names
         // is known only once it is mended.
         let mut seen: HashSet<Digest> = HashSet::new();

@@ -17,9 +17,8 @@ use pipeline::{
     write_pointer,
 };
 
-use crate::begun::refuse_cut_off_move;
 use crate::cli::targets::no_pattern;
-use crate::cli::{quoted, quoted_path, tell_damage};
+use crate::cli::{quoted, quoted_path, tell_damage, tell_link};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -90,7 +89,6 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     paths.dedup();
     let wish = paths.iter().fold(Wish::named("an add"), Wish::writing_path);
     let _held = recovery::hold(&project, &wish, true, printer)?;
-    refuse_cut_off_move(&project, None)?;
     if let Some(path) = paths.iter().find(|path| project.is_half_checked_out(path)) {
         return Err(CliError::message(format!(
             "a checkout of {path} was cut off, and it holds a part of its data"
@@ -670,7 +668,9 @@ fn bring_in(
 /// # Errors
 /// When it cannot be saved.
 pub fn save_unsaved(workspace: &Workspace, path: &ProjectPath, printer: Printer) -> CliResult {
-    if let Some(saved) = workspace.save_unsaved(path)? {
+    let saved = workspace.save_unsaved(path)?;
+    saved.links.iter().for_each(|link| tell_link(workspace, link, "replaced", printer));
+    if let Some(saved) = saved.state {
         printer.insist(format_args!(
             "Saved {path}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it back",
             &saved.digest.hex()[..12]

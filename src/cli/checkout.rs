@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::begun::refuse_cut_off_move;
 use crate::cli::repro::tell_ignored;
 use crate::cli::targets::{Picked, TargetArgs};
-use crate::cli::{quoted_path, tell_damage};
+use crate::cli::{quoted_path, tell_damage, tell_link};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::moved::Moved;
 use crate::named;
@@ -107,10 +107,12 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let made_since = if args.force { MadeSince::PutAway } else { MadeSince::Refuse };
     let (_held, read_only) = match recovery::hold_with(&project, &wish, true, made_since, printer) {
         Ok(held) => (Some(held), None),
-        Err(fault) if fault.is_read_only() => (None, Some(fault)),
+        Err(fault) if fault.is_read_only() => {
+            refuse_cut_off_move(&project, None)?;
+            (None, Some(fault))
+        }
         Err(fault) => return Err(fault),
     };
-    refuse_cut_off_move(&project, None)?;
     let left = match left.is_empty() {
         true => left,
         false => still_left(&project, &placed, &left)?,
@@ -178,8 +180,8 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
             Err(refuse(&removed, whose, &Moved::look(&workspace, &pipeline, &ledger))),
         ));
     }
-    let mut saved = save(&workspace, &plan.unsaved, "was in no cache", printer)?;
-    saved.extend(save(&workspace, &unnamed, "no record names", printer)?);
+    let mut saved = save(&workspace, &plan, &plan.unsaved, "was in no cache", printer)?;
+    saved.extend(save(&workspace, &plan, &unnamed, "no record names", printer)?);
     let working = printer.working("Bringing files back");
     // What is right already is in no danger.
     project.begin_checkout(&begun)?;
@@ -361,26 +363,21 @@ fn refuse(paths: &[&ProjectPath], whose: &str, moved: &Moved) -> CliError {
     }
 }
 
-/// Saves what is about to be replaced, and says how to get it back.
+/// Saves what is about to be replaced, and says how to get it back. What links lead to stays, and is nobody else's to read.
 fn save(
     workspace: &Workspace,
+    plan: &Checkout,
     unsaved: &[ProjectPath],
     why: &str,
     printer: Printer,
 ) -> CliResult<Vec<(ProjectPath, FileState)>> {
     let mut saved = Vec::new();
     for path in unsaved {
-        let os_path = workspace.os_path(path);
-        // What it leads to stays, and is nobody else's to read: it may lie anywhere.
-        if os_path.is_symlink() {
-            let target = std::fs::read_link(&os_path).unwrap_or_default();
-            printer.insist(format_args!(
-                "The symlink {path}, which leads to {}, is replaced; what it leads to stays.",
-                base::shown(&target)
-            ));
-            continue;
+        let cache::Saved { state, links } = workspace.save(path)?;
+        for link in &links {
+            tell_link(workspace, link, if plan.is_removed(link) { "removed" } else { "replaced" }, printer);
         }
-        let Some(state) = workspace.store(path, cache::Placement::Private)? else { continue };
+        let Some(state) = state else { continue };
         printer.insist(format_args!(
             "Saved {path}, which {why}, before it is replaced; `pipe data restore {} DESTINATION` brings it \
              back",

@@ -8,7 +8,6 @@ use exec::{
 };
 use pipeline::{Import, Pipeline, Stage, StageId, StaleReason};
 
-use crate::begun;
 use crate::cli::repro::tell_ignored;
 use crate::cli::targets::{TargetArgs, part};
 use crate::cli::{command_line, quoted_path, tell_damage};
@@ -67,7 +66,6 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         .writing(stages().flat_map(|stage| &stage.outs));
     let made_since = if args.force { MadeSince::Keep } else { MadeSince::Refuse };
     let _held = recovery::hold_with(&project, &wish, true, made_since, printer)?;
-    begun::refuse_cut_off_move(&project, None)?;
     ledger.catch_up()?;
     let mut workspace = project.workspace(printer)?;
     if args.no_relink {

@@ -25,6 +25,7 @@ use pipeline::{
 };
 
 use self::undo::ChangedText;
+use crate::begun::refuse_cut_off_move;
 use crate::cli::{command_line, quoted_path};
 use crate::discover::{left_alone, look_around};
 use crate::dvc_config::KEPT;
@@ -87,6 +88,7 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
             .hint("`pipe convert` makes a project of pipe of one of DVC; `pipe init` begins a new one"));
     }
     let _lock = old.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?;
+    refuse_cut_off_move(&old, None)?;
     let pipeline = old.pipeline()?;
     let ignores = ignore_files(&old);
     places::check(&pipeline)?;

@@ -13,11 +13,12 @@ use clap::Args;
 use indexmap::IndexSet;
 use pipeline::{
     DVC_LOCK_FILE, LOCK_FILE, Lock, Pointer, StageLock, conflicting, dvc_lock_lines, dvc_lock_stages,
-    is_pointer, parse_lock, parse_pointer, update_pointer, write_lock,
+    is_pointer, parse_lock, parse_pointer, plain_pointer, update_pointer, write_lock,
 };
 
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
+use crate::reading::root_text;
 use crate::remotes;
 use crate::ui::Printer;
 
@@ -44,14 +45,15 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
     let read = |path: &Path| -> CliResult<String> { Ok(disk::read_text_optional(path)?.unwrap_or_default()) };
     let texts = [read(&args.base)?, read(&args.ours)?, read(&args.theirs)?];
     let name = args.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let file = ProjectPath::root().join(name);
+    let place = Place::of(&args.path);
+    let file = place.file.clone().unwrap_or_else(|| ProjectPath::root().join(name));
     let mut why = "both sides changed the same".to_owned();
     let merged = if name == LOCK_FILE {
         merge_locks(&file, &texts)
     } else if name == DVC_LOCK_FILE {
         merge_dvc_locks(&file, &texts)
     } else if is_pointer(&file) {
-        match merge_pointers(&file, &texts, &Store::of(&args.path)) {
+        match merge_pointers((&place.root, &file), &texts, &Store::of(&place.root)) {
             Ok(merged) => Some(merged),
             Err(Clash::Same) => None,
             Err(Clash::Files(files)) => {
@@ -189,12 +191,18 @@ enum Clash {
     Unknown(CliError),
 }
 
-fn merge_pointers(file: &ProjectPath, texts: &[String; 3], store: &Store) -> Result<Merged, Clash> {
+/// Merges pointers of the project at `root`.
+fn merge_pointers(
+    (root, file): (&Path, &ProjectPath),
+    texts: &[String; 3],
+    store: &Store,
+) -> Result<Merged, Clash> {
     if let Some(text) = side(&texts[0], &texts[1], &texts[2]) {
         return Ok(Merged { text: text.clone(), conflicts: Vec::new() });
     }
-    let read = |text: &String| parse_pointer(file, text).ok();
-    let [base, ours, theirs] = texts.each_ref().map(read);
+    let root = root_text(root);
+    let texts = texts.each_ref().map(|text| plain_pointer(&root, file, text));
+    let [base, ours, theirs] = texts.each_ref().map(|text| parse_pointer(file, text).ok());
     let (ours, theirs) = (ours.ok_or(Clash::Same)?, theirs.ok_or(Clash::Same)?);
     // Data that both sides added has no common state, unless it is the same.
     let state = match &base {
@@ -275,6 +283,26 @@ fn merge_file(sides: [Option<&FileState>; 3]) -> Option<Option<FileState>> {
     Some(Some(FileState { executable, ..*state }))
 }
 
+/// Where a file of the repository is in a project.
+struct Place {
+    /// The project's root, or the top of the work tree.
+    root: PathBuf,
+    /// The file there.
+    file: Option<ProjectPath>,
+}
+
+impl Place {
+    /// Of the file at `path`. Git starts drivers at the top of the work tree.
+    fn of(path: &Path) -> Self {
+        let here = std::env::current_dir().unwrap_or_default();
+        let place = here.join(path);
+        let is_root = |folder: &&Path| folder.join(PIPE_FOLDER).is_dir() || folder.join(DVC_FOLDER).is_dir();
+        let root = place.ancestors().skip(1).find(is_root).unwrap_or(&here);
+        let file = place.strip_prefix(root).ok().and_then(|below| ProjectPath::from_relative(below).ok());
+        Place { root: root.to_owned(), file }
+    }
+}
+
 /// The cache of the project that a file of the repository belongs to, and where to ask for what it lacks.
 struct Store {
     blobs: Blobs,
@@ -282,12 +310,8 @@ struct Store {
 }
 
 impl Store {
-    /// Of the file at `path`. Git starts drivers at the top of the work tree.
-    fn of(path: &Path) -> Self {
-        let here = std::env::current_dir().unwrap_or_default();
-        let place = here.join(path);
-        let is_root = |folder: &&Path| folder.join(PIPE_FOLDER).is_dir() || folder.join(DVC_FOLDER).is_dir();
-        let root = place.ancestors().skip(1).find(is_root).unwrap_or(&here);
+    /// Of the project at `root`.
+    fn of(root: &Path) -> Self {
         let project = Project::at(root, root).and_then(Project::with_settings).ok();
         let plain = || Blobs::new(&root.join(PIPE_FOLDER).join("cache"));
         Store { blobs: project.as_ref().map_or_else(plain, Project::blobs), project }
@@ -321,7 +345,9 @@ mod tests {
 
     fn merged(texts: [String; 3]) -> Option<String> {
         let store = Store { blobs: Blobs::new(Path::new("/nonexistent")), project: None };
-        merge_pointers(&ProjectPath::root().join("a.pipe"), &texts, &store).ok().map(|merged| merged.text)
+        merge_pointers((Path::new("/nonexistent"), &ProjectPath::root().join("a.pipe")), &texts, &store)
+            .ok()
+            .map(|merged| merged.text)
     }
 
     fn files(texts: &[(&str, u64)]) -> Files {

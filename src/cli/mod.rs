@@ -311,6 +311,15 @@ fn all_told(mut faults: Vec<CliError>, printer: Printer) -> CliResult {
     Err(last)
 }
 
+/// Tells of a symlink that goes, of which nothing is saved: what it leads to stays where it is.
+pub fn tell_link(workspace: &Workspace, link: &ProjectPath, goes: &str, printer: Printer) {
+    let target = std::fs::read_link(workspace.os_path(link)).unwrap_or_default();
+    printer.insist(format_args!(
+        "The symlink {link}, which leads to {}, is {goes}; what it leads to stays.",
+        base::shown(&target)
+    ));
+}
+
 /// How many blobs, and paths of each, are named that were written to.
 const DAMAGE_TOLD: usize = 5;
 

@@ -3,7 +3,7 @@
 use base::{Digest, ProjectPath};
 use cache::{Placement, Workspace};
 use clap::Args;
-use exec::Wish;
+use exec::{MadeSince, Wish};
 use pipeline::{Out, Pipeline, Stage, parse_pointer, pointed_state, update_pointer, update_thing};
 
 use crate::begun::{self, Move};
@@ -74,7 +74,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         )));
     }
     let wish = Wish::named("a move").writing([out]).writing_path(&to);
-    let _held = recovery::hold(&project, &wish, true, printer)?;
+    let _held = recovery::hold_beside_moves(&project, &wish, true, MadeSince::Refuse, printer)?;
     let _lock = lock(&project, printer)?;
     begun::refuse_cut_off_move(&project, Some((from, &to)))?;
     let (old, new) = (&stage.address.file, project.dialect.pointer_of(&to));

@@ -5,7 +5,6 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
-use crate::begun::refuse_cut_off_move;
 use crate::cli::stage::remove::{RemoveArgs as StageArgs, clear, run as remove_stages, save};
 use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
@@ -97,7 +96,6 @@ fn remove_data(
     let outs: Vec<&Out> = stages.iter().flat_map(|stage| &stage.outs).collect();
     let wish = Wish::named("a removal").writing(outs.iter().copied());
     let _held = recovery::hold(project, &wish, true, printer)?;
-    refuse_cut_off_move(project, None)?;
     let _lock = lock(project, printer)?;
     let mut edits = Edits::new(project);
     for stage in &stages {

@@ -250,7 +250,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let starting: Vec<StageId> = wanted.iter().filter(may_run).copied().collect();
     let before = Before::look(&project, &pipeline, &wanted)?;
     let mut ignore_files = tell_ignored(&project, &pipeline, &starting, printer);
-    let runner = Arc::new(LocalRunner::with_functions(environment::shell_functions()));
+    let runner = Arc::new(LocalRunner::with(environment::shell_functions(), environment::halted_files()));
     let _pausing = Pausing::begin(runner.clone())?;
     let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons, &interrupt.stop);
     let crew = Crew {

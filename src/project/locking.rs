@@ -44,7 +44,7 @@ impl Project {
         let taken = LockFile::acquire(&path, command, sharing, patience, &|| !interrupt.came(), told);
         let lock =
             taken.map_err(|fault| self.told_if_read_only(self.not_locked(fault, interrupt), NOTHING_DONE))?;
-        disk::clear_made(&self.making_folder(), &|name| lock.is_of_the_living(name));
+        disk::clear_made(&self.root, &self.making_folder(), &|name| lock.is_of_the_living(name));
         Ok(lock)
     }
 

@@ -231,7 +231,7 @@ impl StandbyStore {
         &self,
         write: impl FnOnce(&SqliteStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.use_real(write, false)
+        self.use_real(|real| reserve::beside(|| write(real)), false)
     }
 
     fn use_real<T>(

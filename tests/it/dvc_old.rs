@@ -137,6 +137,25 @@ fn what_was_recorded_then_lies_at_remotes_where_it_lay_then() {
 }
 
 #[test]
+fn what_an_old_commit_names_by_its_absolute_path_lies_where_it_lay_then() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = old(&mut dvc);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    sandbox.edit("one.dvc", "path: one", &format!("path: {root}/one"));
+    sandbox.commit("old");
+    let text = sandbox.read("one.dvc");
+    let digest = text.lines().find_map(|line| line.split_once("md5: ")).unwrap().1;
+    sandbox.write("one", "new\n");
+    pipe(&sandbox, &["add", "one"]).code(0);
+    let store = sandbox.path("../store").display().to_string();
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "r", &store]);
+    pipe(&sandbox, &["push", "--rev", "HEAD", "one"]).code(0);
+    let [old, now] =
+        ["", "files/md5/"].map(|part| format!("{store}/{part}{}/{}", &digest[..2], &digest[2..]));
+    assert!(sandbox.exists(&old) && !sandbox.exists(&now));
+}
+
+#[test]
 fn a_folder_that_is_recorded_anew_is_whole_where_dvc_looks_now() {
     let mut dvc = Dvc::start(&Sandbox::without_git());
     for command in ["commit", "add", "repro"] {

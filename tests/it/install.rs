@@ -354,6 +354,42 @@ fn files_of_dvc_merge_too() {
     assert!(rest.split_once(">>>>>>> theirs\n").unwrap().1.starts_with("  b:\n"), "{lock}");
 }
 
+/// Paths that only who knows the project's root can read.
+#[test]
+fn files_of_dvc_with_absolute_paths_and_other_working_folders_merge() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "");
+    sandbox.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n");
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    for file in ["raw/x", "sub/more/x"] {
+        sandbox.write(file, "x");
+    }
+    sandbox.ok(["add", "raw", "sub/more"]);
+    sandbox.ok(["install", "--no-hooks"]);
+    let absolute = || sandbox.edit("raw.dvc", "path: raw", &format!("path: {root}/raw"));
+    absolute();
+    sandbox.edit("sub/more.dvc", "outs:", "wdir: ..\nouts:");
+    sandbox.edit("sub/more.dvc", "path: more", "path: sub/more");
+    sandbox.commit("base");
+    for branch in ["mine", "theirs"] {
+        sandbox.git(["checkout", "--quiet", "-b", branch, "main"]);
+        sandbox.ok(["checkout", "-f"]);
+        for folder in ["raw", "sub/more"] {
+            sandbox.write(&format!("{folder}/{branch}"), branch);
+        }
+        sandbox.ok(["add", "raw", "sub/more"]);
+        if branch == "mine" {
+            absolute();
+        }
+        sandbox.commit(branch);
+    }
+    sandbox.finish(git(&sandbox, &["merge", "--quiet", "-m", "merged", "mine"])).code(0);
+    sandbox.ok(["checkout", "-f"]);
+    for folder in ["raw", "sub/more"] {
+        assert_eq!(sandbox.files(folder), ["mine", "theirs", "x"].map(|name| format!("{folder}/{name}")));
+    }
+}
+
 /// Branches that began before `pipe install` have no `.gitattributes`, and git reads that of the branch that it merges into.
 #[test]
 fn branches_without_attributes_merge_too() {

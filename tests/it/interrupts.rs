@@ -151,7 +151,7 @@ fn is_halted(pid: &str) -> bool {
 #[test]
 fn ctrl_z_halts_a_stage_with_the_reproduction_and_nothing_is_lost() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  a:\n    cmd: |\n      setsid sh apart &\n      echo $$ > shell.new; mv shell.new shell\n      while [ ! -e go ]; do sleep 0.02; done\n      \"$PIPE\" log metric loss 1\n      echo 1 > out\n    outs: [out]\n    timeout: 1h\n",
+        "stages:\n  a:\n    cmd: |\n      setsid sh apart &\n      echo $$ > shell.new; mv shell.new shell\n      while [ ! -e go ]; do sleep 0.02; done\n      \"$PIPE\" log metric loss 1\n      cp \\${PIPE_HALTED%%:*} told\n      echo 1 > out\n    outs: [out]\n    timeout: 1h\n",
     );
     sandbox
         .write("apart", "echo $$ > inner.new; mv inner.new inner\nwhile [ ! -e go ]; do sleep 0.02; done\n");
@@ -171,6 +171,8 @@ fn ctrl_z_halts_a_stage_with_the_reproduction_and_nothing_is_lost() {
     }
     sandbox.write("go", "");
     started.wait().code(0).tells(&["1 ran"]);
+    // What it runs that counts time knows.
+    assert!(sandbox.read("told").parse::<u64>().unwrap() > 0);
     let run = sandbox.stage_run("a");
     assert_eq!(
         (&run["status"], run["metrics"]["loss"].as_array().map(Vec::len)),

@@ -149,7 +149,7 @@ fn a_write_through_a_link_is_seen_named_and_never_trusted() {
         assert!(matches!(fault, CacheError::Damaged { .. }), "{fault}");
         assert!(!project.os_path("back").exists());
         // The edit is saved as what it is, and the blob is made anew from the right bytes.
-        let saved = project.workspace.save_unsaved(&path("out")).unwrap().unwrap();
+        let saved = project.workspace.save_unsaved(&path("out")).unwrap().state.unwrap();
         assert_eq!(project.workspace.blobs.read(&saved.digest).unwrap(), b"evil");
         project.write("again", "made");
         assert_eq!(project.stored("again"), state);

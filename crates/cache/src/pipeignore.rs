@@ -248,6 +248,8 @@ pub(crate) enum Within {
     Records,
     /// What is only read.
     Inputs,
+    /// What lies there itself: no link that leads elsewhere is followed.
+    Own,
 }
 
 impl Within {

@@ -1,13 +1,12 @@
 //! What a path holds: a walk over it that hands on files as they are known, a number at a time, and folders once all that
 //! is in them is known. However large a folder is, little more than its manifests is held at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use base::{Digest, FileState, ProjectPath};
 use disk::Stamp;
@@ -18,169 +17,15 @@ use crate::hash::hash_bytes_by;
 use crate::links::{Found, Placement};
 use crate::one_name::refuse_same;
 use crate::pipeignore::Within;
-use crate::shelves::{self, Shelves};
+use crate::sink::{Each, Sink, Store, Storing, state_of};
 use crate::tree::{Tree, TreeEntry};
-use crate::{CacheError, Files, Workspace};
+use crate::{CacheError, Workspace};
 
 /// So many files are hashed and handed on together, while the next are looked for; few in tests, for many turns.
 const BATCH: usize = if cfg!(test) { 7 } else { 1 << 12 };
 
 /// So many files are examined together while the walk goes on.
 const SOME: usize = if cfg!(test) { 3 } else { 64 };
-
-/// Is told what a walk finds.
-pub(crate) trait Sink {
-    /// Files of the path, in any order.
-    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
-        let _ = files;
-        Ok(())
-    }
-
-    /// A manifest, after those of the folders that it names.
-    fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
-        let _ = (digest, manifest);
-        Ok(())
-    }
-
-    /// A folder in which nothing is.
-    fn empty(&mut self, path: &ProjectPath, state: &FileState) {
-        let _ = (path, state);
-    }
-
-    /// All files were found, and the last of them are at work.
-    fn ends(&mut self) {}
-
-    /// Whether what is found is recorded, so that no two names in a folder may be one.
-    fn records(&self) -> bool {
-        false
-    }
-
-    /// Whether it puts files into the folders that they come from, so that these must have been read to their end.
-    fn replaces(&self) -> bool {
-        false
-    }
-}
-
-/// Wants to know no more than the state of the whole.
-pub(crate) struct Observe;
-impl Sink for Observe {}
-
-/// Is done with each file as soon as it is known, by any thread; the folder that it lies in may still be read.
-type Each<'a> = &'a (dyn Fn(&Found<'_>) -> Result<(), CacheError> + Sync);
-
-/// Stores files.
-pub(crate) struct Storing<'a> {
-    workspace: &'a Workspace,
-    placement: Placement,
-    /// How many files there were.
-    count: AtomicUsize,
-    /// What the cache lacks, as soon as there were many.
-    shelves: OnceLock<Shelves<'a>>,
-}
-
-impl<'a> Storing<'a> {
-    pub(crate) fn new(workspace: &'a Workspace, placement: Placement) -> Self {
-        Storing { workspace, placement, count: AtomicUsize::new(0), shelves: OnceLock::new() }
-    }
-
-    fn store(&self, found: &Found<'_>) -> Result<(), CacheError> {
-        let is_one_of_many = self.count.fetch_add(1, Ordering::Relaxed) >= shelves::MANY;
-        let new = || Shelves::new(&self.workspace.blobs);
-        let shelves = is_one_of_many.then(|| self.shelves.get_or_init(new));
-        self.workspace.store_file(found, self.placement, shelves)
-    }
-
-    /// Whether files may be replaced in the folders that they come from.
-    fn replaces(&self) -> bool {
-        self.placement == Placement::Linked && self.workspace.links.may_share()
-    }
-}
-
-/// Stores everything, and shows paths as [`Show`] does.
-struct Store<'a> {
-    storing: &'a Storing<'a>,
-    show: Show<'a>,
-    /// The manifest that was stored last.
-    manifest: Option<Digest>,
-}
-
-impl Sink for Store<'_> {
-    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
-        self.show.files(files)?;
-        match self.replaces() {
-            true => files.par_iter().try_for_each(|found| self.storing.store(found)),
-            // They were stored while the next were looked for.
-            false => Ok(()),
-        }
-    }
-
-    fn empty(&mut self, path: &ProjectPath, state: &FileState) {
-        self.show.empty(path, state);
-    }
-
-    fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
-        self.manifest = Some(*digest);
-        self.storing.workspace.blobs.store_manifest(digest, manifest)
-    }
-
-    fn ends(&mut self) {
-        // The disk gets to work on what was stored, so that there is less to wait for when a pointer to it is written.
-        if let Some(digest) = self.manifest {
-            let manifest = self.storing.workspace.blobs.manifest_path(&digest);
-            std::thread::spawn(move || drop(disk::sync_files(&[manifest], &BTreeSet::new())));
-        }
-    }
-
-    fn records(&self) -> bool {
-        true
-    }
-
-    fn replaces(&self) -> bool {
-        self.storing.replaces()
-    }
-}
-
-/// Shows paths of files, and of folders in which nothing is.
-pub(crate) struct Show<'a>(pub &'a mut dyn FnMut(&ProjectPath));
-
-impl Sink for Show<'_> {
-    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
-        for found in files {
-            (self.0)(found.path);
-        }
-        Ok(())
-    }
-
-    fn empty(&mut self, path: &ProjectPath, _state: &FileState) {
-        (self.0)(path);
-    }
-}
-
-/// Lists files, and folders in which nothing is.
-impl Sink for Files {
-    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
-        self.extend(files.iter().map(|found| (found.path.clone(), state_of(found))));
-        Ok(())
-    }
-
-    fn empty(&mut self, path: &ProjectPath, state: &FileState) {
-        self.insert(path.clone(), *state);
-    }
-}
-
-/// Lists files with where they lie.
-impl Sink for Vec<(ProjectPath, PathBuf, Digest)> {
-    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
-        let owned = |found: &Found<'_>| (found.path.clone(), found.os_path.to_owned(), found.digest);
-        self.extend(files.iter().map(owned));
-        Ok(())
-    }
-}
-
-fn state_of(found: &Found<'_>) -> FileState {
-    let (digest, size) = (found.digest, found.stamp.size);
-    FileState { digest, size, files: None, executable: found.stamp.is_executable() }
-}
 
 /// A file that was found, or anything else that is no folder.
 struct Pending {
@@ -257,22 +102,21 @@ impl Workspace {
         self.scan_each(path, within, sink, None)
     }
 
-    /// The same, and stores it; shows the paths of all files, and of folders in which nothing is, in any order.
+    /// The same, and stores it; shows the paths of all files, and of folders in which nothing is, in any order. Tells the links
+    /// that were passed over, too.
     pub(crate) fn scan_stored(
         &self,
         path: &ProjectPath,
+        within: Within,
         placement: Placement,
         show: &mut dyn FnMut(&ProjectPath),
-    ) -> Result<Option<FileState>, CacheError> {
+    ) -> Result<(Option<FileState>, Vec<ProjectPath>), CacheError> {
         let storing = Storing::new(self, placement);
         let store: Each<'_> = &|found: &Found<'_>| storing.store(found);
         let each = (!storing.replaces()).then_some(store);
-        self.scan_each(
-            path,
-            Within::Records,
-            &mut Store { storing: &storing, show: Show(show), manifest: None },
-            each,
-        )
+        let mut store = Store::new(&storing, show);
+        let state = self.scan_each(path, within, &mut store, each)?;
+        Ok((state, store.into_links()))
     }
 
     fn scan_each(
@@ -286,6 +130,10 @@ impl Workspace {
         let is_remote = disk::look_anew(self.root(), &os_path);
         let own = fs::symlink_metadata(&os_path);
         let is_symlink = own.as_ref().is_ok_and(fs::Metadata::is_symlink);
+        if within == Within::Own && self.leads_elsewhere(path) {
+            sink.link(path);
+            return Ok(None);
+        }
         let metadata = match if is_symlink { fs::metadata(&os_path) } else { own } {
             Ok(metadata) => metadata,
             Err(fault) if matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -323,7 +171,7 @@ impl Workspace {
         !os_path.is_symlink() || self.digest_of_symlink(os_path).is_some()
     }
 
-    /// What the folder `os_path` holds, with symlinks followed.
+    /// What the folder `os_path` holds, with symlinks followed unless only what is its own counts.
     fn walk(
         &self,
         path: &ProjectPath,
@@ -348,7 +196,8 @@ impl Workspace {
             }
         }
         let open = vec![walk.enter(String::new(), path.clone(), None, may_share)];
-        let entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
+        let follows = within != Within::Own;
+        let entries = WalkDir::new(os_path).min_depth(1).follow_links(follows).into_iter();
         let mut steps = Steps { workspace: self, within, path, os_path, is_remote, entries, open };
         while self.examine_next(&mut steps, &mut walk)? {}
         walk.end()
@@ -476,14 +325,17 @@ impl Steps<'_> {
             for left in self.open.drain(entry.depth()..) {
                 walk.folder(left).left = true;
             }
+            let is_link = self.within == Within::Own && entry.path_is_symlink();
             let is_folder = entry.file_type().is_dir();
+            // Ignored is what it leads to, also where that is not entered.
+            let shows_folder = is_folder || (is_link && entry.path().is_dir());
             let name = entry.file_name().to_str();
             let place = *self.open.last().expect("the top is never left");
             let folder = walk.folder(place);
             let path = name.map(|name| folder.path.join(name));
             let is_passed_over = |path: &ProjectPath| {
                 self.within.passes_over(path, workspace.blobs.layout())
-                    || (folder.is_ruled && workspace.ignores.is_ignored(path, is_folder))
+                    || (folder.is_ruled && workspace.ignores.is_ignored(path, shows_folder))
             };
             // What a killed process of ours was about to put there is nobody's data, nor is what NFS keeps of an open file.
             let is_remnant = self.is_remote && name.is_some_and(disk::is_open_remnant);
@@ -496,7 +348,7 @@ impl Steps<'_> {
                 }
                 continue;
             }
-            if (is_folder || name == Some(".git")) && workspace.is_left_out(entry.path()) {
+            if (shows_folder || name == Some(".git")) && workspace.is_left_out(entry.path()) {
                 // Whether it still is, is asked again once it looks otherwise.
                 if let Some((path, metadata)) = path.zip(entry.metadata().ok()) {
                     workspace.note(&path, &metadata);
@@ -507,6 +359,17 @@ impl Steps<'_> {
                 continue;
             }
             let name = record_name(entry.path(), entry.file_name())?;
+            if is_link {
+                let path = folder.path.join(&name);
+                if workspace.leads_elsewhere(&path) {
+                    walk.sink.link(&path);
+                    continue;
+                }
+                // A link to a blob that is gone is a file that is gone.
+                if !entry.path().exists() {
+                    continue;
+                }
+            }
             folder.is_empty = false;
             folder.awaited += 1;
             let path = path.unwrap_or_else(|| folder.path.join(&name));

@@ -18,7 +18,7 @@ use crate::hash::Opened;
 use crate::links::{Damage, Links, Placement};
 use crate::listing::check_size;
 use crate::pipeignore::Within;
-use crate::scan::{Observe, Show};
+use crate::sink::{Observe, Show};
 use crate::tree::TreeEntry;
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
@@ -270,7 +270,7 @@ impl Workspace {
         placement: Placement,
         show: &mut dyn FnMut(&ProjectPath),
     ) -> Result<Option<FileState>, CacheError> {
-        self.scan_stored(path, placement, show)
+        self.scan_stored(path, Within::Records, placement, show).map(|(state, _)| state)
     }
 
     /// The files at and below a path, with what they hold; none of git's, pipe's or DVC's own.
@@ -281,17 +281,6 @@ impl Workspace {
         let mut files = Vec::new();
         self.scan(path, Within::Inputs, &mut files)?;
         Ok(files)
-    }
-
-    /// Stores what the path holds when the cache has no copy of it yet; says what was saved.
-    ///
-    /// # Errors
-    /// As [`Workspace::store`].
-    pub fn save_unsaved(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
-        match self.observe(path)? {
-            Some(state) if !self.blobs.keeps_all(&state) => self.store(path, Placement::Private),
-            _ => Ok(None),
-        }
     }
 
     /// Puts `state` back at the path. Files that already hold the right bytes are not touched, but for links where

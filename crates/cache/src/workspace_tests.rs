@@ -91,8 +91,9 @@ fn an_edit_never_reaches_the_cache() {
     project.write("out", "made");
     let state = project.workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
     project.write("out", "edit");
-    let saved = project.workspace.save_unsaved(&path("out")).unwrap().expect("these bytes were nowhere");
-    assert_eq!(project.workspace.save_unsaved(&path("out")).unwrap(), None);
+    let saved =
+        project.workspace.save_unsaved(&path("out")).unwrap().state.expect("these bytes were nowhere");
+    assert_eq!(project.workspace.save_unsaved(&path("out")).unwrap().state, None);
     project.workspace.restore(&path("out"), &state, Placement::Private).unwrap();
     assert_eq!(project.read("out"), "made");
     assert_eq!(project.workspace.blobs.read(&saved.digest).unwrap(), b"edit");

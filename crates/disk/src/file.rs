@@ -273,12 +273,8 @@ pub fn touch(path: &Path) -> Result<bool, DiskError> {
 /// Whether a file's name is one that this crate gives to what it has not finished: a process that was killed leaves
 /// such files behind.
 pub fn is_unfinished(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix(".pipe-") else { return false };
-    if rest.strip_suffix(".part").is_some_and(crate::partial::is_kept_name) {
-        return true;
-    }
-    let random = rest.strip_suffix(".tmp");
-    random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    let Some(rest) = name.strip_prefix(crate::beside::PREFIX) else { return false };
+    rest.strip_suffix(".part").is_some_and(crate::partial::is_kept_name) || crate::beside::is_made_name(rest)
 }
 
 /// A path below a file is as missing as one below nothing.

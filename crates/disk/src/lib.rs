@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "this crate is the door that the lints lead to")]
 
 mod appender;
+mod beside;
 mod board;
 mod error;
 mod file;
@@ -39,7 +40,7 @@ pub use link::{
     place_bytes, place_filled, replace_symlink, set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
-pub use making::{clear_made, make_apart};
+pub use making::{clear_made, end_making, make_apart};
 pub use mode::Mode;
 pub use network::{
     ask_anew, is_network, is_open_remnant, lock_hiding_option, look_anew, metadata_anew,

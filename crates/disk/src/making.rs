@@ -2,7 +2,8 @@
 //!
 //! Beside the place that they are meant for, as a rule. Data and records of a project are looked at by others, to whom a
 //! file that a killed process left behind is a new one: git records it, and so does DVC. Such files are made in a folder
-//! of the project's own, where that is as good: on the same mount, and handing down the same group and rights.
+//! of the project's own, where that is as good: on the same mount, and handing down the same group and rights. Where it is
+//! not, their names say whose they are, and a list says in which folders to look for them (`beside.rs`).
 
 use std::cell::RefCell;
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
+use crate::beside;
 use crate::file::make_folder;
 use crate::holder::Holder;
 use crate::share::hand_down_alike;
@@ -50,7 +52,14 @@ pub(crate) struct Place {
 impl Place {
     /// Beside what is meant for `folder`.
     pub(crate) fn beside(folder: &Path) -> Self {
-        Place { folder: folder.to_owned(), prefix: ".pipe-".to_owned(), is_apart: false }
+        let prefix = match KNOWN.get().filter(|known| known.is_for(folder)) {
+            Some(known) if known.state.is_dir() => {
+                beside::note(&known.root, &known.folder, folder);
+                format!("{}{}-", beside::PREFIX, Holder::current().file_name())
+            }
+            _ => beside::PREFIX.to_owned(),
+        };
+        Place { folder: folder.to_owned(), prefix, is_apart: false }
     }
 
     /// For what is meant for `folder`.
@@ -129,25 +138,36 @@ fn is_same_mount(_: &Path, _: &Path) -> bool {
     true
 }
 
-/// Removes what dead processes have left in a folder that files are made in. `is_alive` knows more of processes by the
-/// names of their files than can be asked of the system.
-pub fn clear_made(folder: &Path, is_alive: &dyn Fn(&str) -> bool) {
+/// Removes what dead processes have left in the folder that files of the project at `root` are made in, and beside places
+/// that are not as good. `is_alive` knows more of processes by the names of their files than can be asked of the system.
+pub fn clear_made(root: &Path, folder: &Path, is_alive: &dyn Fn(&str) -> bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((holder, _)) = name.rsplit_once('-') else { continue };
-        let is_left = match Holder::is_dead_name(holder) {
-            Some(is_dead) => is_dead,
-            None => {
-                let metadata = fs::symlink_metadata(entry.path());
-                let written = metadata.and_then(|metadata| metadata.modified()).ok();
-                written
-                    .is_some_and(|then| SystemTime::now().duration_since(then).is_ok_and(|age| age > FOREIGN))
-            }
-        };
-        if is_left && !is_alive(&name) {
+        if is_left(&name, &entry.path(), is_alive) {
             let _ = crate::remove(&entry.path());
         }
     }
+    beside::clear(root, folder, is_alive);
+}
+
+/// Forgets where this process has made files beside their places: it is done.
+pub fn end_making() {
+    if let Some(known) = KNOWN.get() {
+        beside::forget(&known.folder);
+    }
+}
+
+/// Whether a file of this name, which begins with the [`Holder::file_name`] of its process and a hyphen, is a dead one's.
+pub(crate) fn is_left(name: &str, path: &Path, is_alive: &dyn Fn(&str) -> bool) -> bool {
+    let Some((holder, _)) = name.rsplit_once('-') else { return false };
+    let is_left = match Holder::is_dead_name(holder) {
+        Some(is_dead) => is_dead,
+        None => {
+            let written = fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok();
+            written.is_some_and(|then| SystemTime::now().duration_since(then).is_ok_and(|age| age > FOREIGN))
+        }
+    };
+    is_left && !is_alive(name)
 }
 
 #[cfg(test)]
@@ -191,6 +211,20 @@ mod tests {
         // Where another group or other rights are handed down, what is made there gets them.
         fs::set_permissions(root.join("data"), fs::Permissions::from_mode(0o2755)).unwrap();
         assert!(!KNOWN.get().unwrap().place(&root.join("data")).is_apart);
+        let data = cleaned(&root.join("data"));
+        replace_with(&data.join("file"), |_| {
+            // Who comes after a killed process knows where to look, and for what.
+            let list = state.join("tmp/beside").join(Holder::current().file_name());
+            assert_eq!(crate::read(&list).unwrap(), b"data\n");
+            let made = fs::read_dir(&data)?.flatten().map(|entry| entry.file_name().into_string().unwrap());
+            let made: Vec<String> = made.filter(|name| name.starts_with(".pipe-")).collect();
+            assert_eq!(made.len(), 1);
+            assert!(made[0].contains(&Holder::current().file_name()) && crate::is_unfinished(&made[0]));
+            Ok(())
+        })
+        .unwrap();
+        end_making();
+        assert_eq!(count(&state.join("tmp/beside")), 0);
 
         let this = Holder::current();
         let dead = Holder { started: this.started + 1, ..this.clone() };
@@ -198,15 +232,15 @@ mod tests {
         for (holder, stays) in [(&this, true), (&dead, !cfg!(target_os = "linux")), (&elsewhere, true)] {
             let name = format!("{}-aB3dE6.tmp", holder.file_name());
             replace(&apart.join(&name), b"x").unwrap();
-            clear_made(&apart, &|_| false);
+            clear_made(&root, &apart, &|_| false);
             assert_eq!(apart.join(&name).exists(), stays, "{name}");
         }
         let old = SystemTime::now() - FOREIGN - Duration::from_secs(60);
         let name = format!("{}-aB3dE6.tmp", elsewhere.file_name());
         fs::File::options().write(true).open(apart.join(&name)).unwrap().set_modified(old).unwrap();
-        clear_made(&apart, &|_| true);
+        clear_made(&root, &apart, &|_| true);
         assert!(apart.join(&name).exists());
-        clear_made(&apart, &|_| false);
+        clear_made(&root, &apart, &|_| false);
         assert!(!apart.join(&name).exists());
     }
 

@@ -1,8 +1,32 @@
-//! Halts process groups with all that was started below them.
+//! Halts process groups with all that was started below them, and tells for how long: who is halted that way, as a
+//! reproduction in a stage, hears of it by no signal, and would count the time as its stages'.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+
+/// The variable that names the files, of the job of a command and of those around it, that tell for how long it was halted.
+pub const HALTED: &str = "PIPE_HALTED";
+
+/// The file in the folder of a job.
+pub(crate) fn halted_file(job: &Path) -> PathBuf {
+    job.join("halted")
+}
+
+/// Adds to the time for which the commands of a job were halted. Where that cannot be written, it counts as theirs.
+pub(crate) fn tell_halted(job: &Path, more: Duration) {
+    let file = halted_file(job);
+    let micros = (told_halted(&file) + more).as_micros();
+    let _ = disk::replace_volatile(&file, micros.to_string().as_bytes());
+}
+
+/// For how long commands were halted as such a file tells.
+pub(crate) fn told_halted(file: &Path) -> Duration {
+    let text = disk::read_text_optional(file).ok().flatten();
+    Duration::from_micros(text.and_then(|text| text.trim().parse().ok()).unwrap_or_default())
+}
 
 /// Halts the process groups, and those of all that was started by their processes: a reproduction in a stage, say, which is
 /// halted before it could halt its own. Returns all of them. Where there is no `/proc`, these are the given ones.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
-use cache::{CacheError, Choice, Placement, Workspace, chosen_files};
+use cache::{CacheError, Choice, Placement, Saved, Workspace, chosen_files};
 use pipeline::{Glob, Out};
 
 /// What git keeps is never a link.
@@ -53,11 +53,22 @@ pub(crate) fn store(workspace: &Workspace, out: &Out) -> Result<Option<FileState
     }
 }
 
+/// Stores what the out holds itself when the cache has no copy of it yet; what links lead to that a person made is not its own.
+///
+/// # Errors
+/// When it cannot be read, or the disk refuses.
+pub fn save_own(workspace: &Workspace, out: &Out) -> Result<Saved, CacheError> {
+    match &out.glob {
+        None => workspace.save_unsaved(&out.path),
+        Some(glob) => with_choice(glob, |files| workspace.save_unsaved_set(files)),
+    }
+}
+
 /// Stores what the out holds when the cache has no copy of it yet; says what was saved.
 ///
 /// # Errors
 /// When it cannot be read, or the disk refuses.
-pub fn save_unsaved(workspace: &Workspace, out: &Out) -> Result<Option<FileState>, CacheError> {
+pub(crate) fn save_unsaved(workspace: &Workspace, out: &Out) -> Result<Option<FileState>, CacheError> {
     match observe(workspace, out)? {
         Some(state) if !workspace.blobs.keeps_all(&state) => store(workspace, out),
         _ => Ok(None),

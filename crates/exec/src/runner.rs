@@ -21,7 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::guard::Guard;
-use crate::halt::halt_groups;
+use crate::halt::{halt_groups, tell_halted};
 use crate::start::{JOB, Starter};
 
 /// How long a stopped process may take to end before it is killed.
@@ -131,8 +131,8 @@ pub trait Runner: Sync {
 #[derive(Debug, Default)]
 pub struct LocalRunner {
     /// Process groups that may be signalled: from the start of a command until just before it is reaped,
-    /// so that the number cannot have passed to another process.
-    groups: Mutex<Vec<Pid>>,
+    /// so that the number cannot have passed to another process. With the folders of their jobs.
+    groups: Mutex<Vec<(Pid, PathBuf)>>,
     stopped: AtomicBool,
     /// For how long commands were halted: no part of the time that they have.
     paused: Mutex<Duration>,
@@ -147,7 +147,7 @@ impl Runner for LocalRunner {
         let mut groups = self.lock_groups();
         let mut child = self.starter.start(spawn, mark)?;
         let group = Pid::from_child(&child);
-        groups.push(group);
+        groups.push((group, spawn.job.clone()));
         drop(groups);
         self.guard.watch(group);
         if self.stopped.load(Ordering::SeqCst) {
@@ -177,27 +177,29 @@ impl Runner for LocalRunner {
 
     fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        for group in self.lock_groups().iter() {
+        for (group, _) in self.lock_groups().iter() {
             let _ = kill_process_group(*group, Signal::TERM);
         }
         let asked = Instant::now();
         while asked.elapsed() < GRACE && !self.lock_groups().is_empty() {
             std::thread::sleep(Duration::from_millis(5));
         }
-        for group in self.lock_groups().iter() {
+        for (group, _) in self.lock_groups().iter() {
             let _ = kill_process_group(*group, Signal::KILL);
         }
     }
 
     fn time_halted(&self) -> Duration {
-        *self.lock_paused()
+        // Also by who runs this process in a stage of its own.
+        *self.lock_paused() + self.starter.time_halted()
     }
 }
 
 impl LocalRunner {
-    /// A runner in an environment that brings along shell functions of these names: a command of such a name is theirs.
-    pub fn with_functions(functions: BTreeSet<String>) -> Self {
-        LocalRunner { starter: Starter::with_functions(functions), ..LocalRunner::default() }
+    /// A runner in an environment that brings along shell functions of these names: a command of such a name is theirs. Each
+    /// of the files `above` tells for how long a reproduction around this one has halted it ([`HALTED`](crate::HALTED)).
+    pub fn with(functions: BTreeSet<String>, above: Vec<PathBuf>) -> Self {
+        LocalRunner { starter: Starter::with(functions, above), ..LocalRunner::default() }
     }
 
     /// Halts all commands while `halt` halts this process, until it comes back. A command has a process group of its own,
@@ -207,9 +209,12 @@ impl LocalRunner {
         let mut paused = self.lock_paused();
         let since = Instant::now();
         let groups = self.lock_groups();
-        let all = halt_groups(&groups);
+        let all = halt_groups(&groups.iter().map(|(group, _)| *group).collect::<Vec<Pid>>());
         halt();
-        *paused += since.elapsed();
+        let halted = since.elapsed();
+        *paused += halted;
+        // Told before they go on, and ask.
+        groups.iter().for_each(|(_, job)| tell_halted(job, halted));
         for group in all {
             let _ = kill_process_group(group, Signal::CONT);
         }
@@ -219,7 +224,7 @@ impl LocalRunner {
         self.paused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn lock_groups(&self) -> std::sync::MutexGuard<'_, Vec<Pid>> {
+    fn lock_groups(&self) -> std::sync::MutexGuard<'_, Vec<(Pid, PathBuf)>> {
         self.groups.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -238,7 +243,7 @@ impl LocalRunner {
         let mut timed_out = false;
         let mut paused = spawn.deadline.map_or_else(|| self.time_halted(), |deadline| deadline.halted);
         let ended = loop {
-            let paused_since = *self.lock_paused() - paused;
+            let paused_since = self.time_halted().saturating_sub(paused);
             paused += paused_since;
             deadline = deadline.map(|deadline| deadline + paused_since);
             wait_for(outputs, Some(&end), deadline);
@@ -249,7 +254,7 @@ impl LocalRunner {
                 Err(fault) => break Err(fault),
             }
             let is_up = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if is_up && *self.lock_paused() == paused {
+            if is_up && self.time_halted() <= paused {
                 // Asked first, killed half a second later.
                 let signal = if timed_out { Signal::KILL } else { Signal::TERM };
                 let _ = kill_process_group(group, signal);
@@ -258,7 +263,7 @@ impl LocalRunner {
             }
         };
         let _ = kill_process_group(group, Signal::KILL);
-        self.lock_groups().retain(|known| *known != group);
+        self.lock_groups().retain(|(known, _)| *known != group);
         self.guard.release(group);
         let exit = ended.and_then(|()| child.wait()).map(exit_of).map_err(RunError::Wait);
         (exit, timed_out)
@@ -661,6 +666,15 @@ mod tests {
         let late = Deadline { halted: runner.time_halted(), ..deadline };
         let spawn = Spawn { script: "sleep 60", deadline: Some(late), ..spawn };
         assert_eq!(runner.run(&spawn, &|_, _| {}).unwrap(), Exit::TimedOut);
+        // Also by who runs this one in a stage of its own.
+        let spawn =
+            Spawn { script: "sleep 0.1; echo $PIPE_HALTED > files", deadline: Some(deadline), ..spawn };
+        let above = folder.path().join("above/halted");
+        let runner = LocalRunner::with(BTreeSet::new(), vec![above.clone()]);
+        tell_halted(&folder.path().join("above"), Duration::from_secs(60 * 60));
+        assert_eq!(runner.run(&spawn, &|_, _| {}).unwrap(), Exit::Code(0));
+        let files = std::fs::read_to_string(folder.path().join("files")).unwrap();
+        assert_eq!(files, format!("{}:{}\n", folder.path().join("job/halted").display(), above.display()));
     }
 
     #[test]

@@ -8,8 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::guard::MARK;
+use crate::halt::{HALTED, halted_file, told_halted};
 use crate::runner::{RunError, Spawn};
 
 /// The variable that tells a command which job it belongs to.
@@ -27,6 +29,9 @@ const OWN_WORDS: &str = "
     umask unalias unset until wait whence while
 ";
 
+/// Variables that each command finds.
+type Marks = [(&'static str, OsString); 3];
+
 /// Starts commands.
 #[derive(Debug, Default)]
 pub(crate) struct Starter {
@@ -34,15 +39,31 @@ pub(crate) struct Starter {
     functions: BTreeSet<String>,
     /// Where programs were found, with the `PATH` that led there.
     found: Mutex<HashMap<String, (OsString, PathBuf)>>,
+    /// The files that tell for how long this process was halted by those around it.
+    above: Vec<PathBuf>,
 }
 
 impl Starter {
-    pub fn with_functions(functions: BTreeSet<String>) -> Self {
-        Starter { functions, found: Mutex::default() }
+    pub fn with(functions: BTreeSet<String>, above: Vec<PathBuf>) -> Self {
+        Starter { functions, found: Mutex::default(), above }
+    }
+
+    /// For how long this process was halted by those around it.
+    pub fn time_halted(&self) -> Duration {
+        self.above.iter().map(|file| told_halted(file)).sum()
+    }
+
+    /// What tells a command who it belongs to, and where it is told that it was halted.
+    fn marks(&self, spawn: &Spawn<'_>, mark: &OsStr) -> Marks {
+        let files = std::iter::once(halted_file(&spawn.job)).chain(self.above.iter().cloned());
+        // Without a list of them it counts the time as its own.
+        let files = std::env::join_paths(files).unwrap_or_default();
+        [(JOB, spawn.job.clone().into()), (MARK, mark.to_owned()), (HALTED, files)]
     }
 
     /// Starts the command in a process group of its own, with `mark` in its environment.
     pub fn start(&self, spawn: &Spawn<'_>, mark: &OsStr) -> Result<Child, RunError> {
+        let mark = &self.marks(spawn, mark);
         if let Some(plain) = Plain::of(spawn.script).filter(|_| spawn.shell.is_none())
             && let Some(program) = self.program(plain.words[0], spawn.variables)
             && let Some(child) = start_plain(spawn, mark, &program, &plain)
@@ -88,7 +109,7 @@ impl Starter {
 
 /// `None` when it does not start (there is no such file; it is a script without a first line that names its shell): the
 /// shell knows what to do, or says what users know it to say.
-fn start_plain(spawn: &Spawn<'_>, mark: &OsStr, program: &Path, plain: &Plain<'_>) -> Option<Child> {
+fn start_plain(spawn: &Spawn<'_>, mark: &Marks, program: &Path, plain: &Plain<'_>) -> Option<Child> {
     let mut command = prepared(spawn, mark, program);
     // A shell would say where it is.
     command.arg0(plain.words[0]).args(&plain.words[1..]).env("PWD", &spawn.folder);
@@ -104,7 +125,7 @@ fn start_plain(spawn: &Spawn<'_>, mark: &OsStr, program: &Path, plain: &Plain<'_
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the spawner that the lint leads to")]
-fn prepared(spawn: &Spawn<'_>, mark: &OsStr, program: &Path) -> Command {
+fn prepared(spawn: &Spawn<'_>, marks: &Marks, program: &Path) -> Command {
     let mut command = Command::new(program);
     // What is inherited goes before what is set, which may have the same name.
     for name in spawn.cleared {
@@ -112,8 +133,7 @@ fn prepared(spawn: &Spawn<'_>, mark: &OsStr, program: &Path) -> Command {
     }
     command
         .current_dir(&spawn.folder)
-        .env(JOB, &spawn.job)
-        .env(MARK, mark)
+        .envs(marks.iter().map(|(name, value)| (name, value)))
         .envs(spawn.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

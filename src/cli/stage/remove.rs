@@ -6,7 +6,8 @@ use clap::Args;
 use disk::Sharing;
 use pipeline::{Out, Stage, edit};
 
-use crate::cli::command_line;
+use crate::begun::refuse_cut_off_move;
+use crate::cli::{command_line, tell_link};
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::{places, unignore_outs};
@@ -42,7 +43,9 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     } else {
         None
     };
-    let (_lock, pipeline) = (lock(&project, printer)?, project.pipeline()?);
+    let _lock = lock(&project, printer)?;
+    refuse_cut_off_move(&project, None)?;
+    let pipeline = project.pipeline()?;
     let removed = written(&pipeline, &project, &args.names)?;
     let mut edits = Edits::new(&project);
     for Written { file, name, .. } in &removed {
@@ -115,7 +118,9 @@ pub fn save(project: &Project, outs: &[&Out], printer: Printer) -> CliResult<Wor
             return Err(CliError::message(format!("{path} lies behind a symlink, outside of the project"))
                 .hint("leave `--outs` out, and remove it by hand"));
         }
-        if let Some(state) = exec::save_unsaved(&workspace, out)? {
+        let saved = exec::save_own(&workspace, out)?;
+        saved.links.iter().for_each(|link| tell_link(&workspace, link, "removed", printer));
+        if let Some(state) = saved.state {
             let digest = state.digest;
             let place = if out.glob.is_some() { "DESTINATION" } else { path.as_str() };
             printer.say(format_args!(

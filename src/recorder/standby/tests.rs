@@ -13,6 +13,7 @@ use track::{
 
 use super::*;
 use crate::recorder::new_run_id;
+use crate::reserve::tests::assert_waits_for_the_room_of_others;
 use crate::ui::Printer;
 
 /// A store in a folder, the one before it, and a place where the file is put while it is away.
@@ -124,6 +125,14 @@ fn point(run: RunId, step: i64) -> Change {
 
 fn tags(run: RunId, key: &str) -> Change {
     Change::SetTags { run, tags: vec![Tag { key: key.into(), value: "v".into() }] }
+}
+
+#[test]
+fn the_store_does_not_grow_into_room_that_was_given_back_for_a_moment() {
+    let trial = Trial::new();
+    let begin = || trial.begin(ExperimentId::DEFAULT, None);
+    let run = assert_waits_for_the_room_of_others(&trial.path(""), begin);
+    assert!(trial.standby.run(run).is_ok());
 }
 
 #[test]

@@ -146,12 +146,12 @@ impl Waiting {
             let bundle = || self.sets.iter().take(count);
             let size = bundle().map(|set| set.size + 1).sum();
             let may_take = moment != Moment::Now || self.size >= ENOUGH;
-            let has_room = moment == Moment::Last || !reserve::is_all_that_is_left(folder, size);
+            let has_room = || moment == Moment::Last || !reserve::is_all_that_is_left(folder, size);
             let write = || {
                 let name = bundle().map(|set| set.name).max().expect("it is not empty");
                 spool::write(folder, name, &spool::bytes_of_all(bundle().map(|set| &set.changes)))
             };
-            let mut written = if has_room { write() } else { Err(full(folder)) };
+            let mut written = reserve::beside(|| if has_room() { write() } else { Err(full(folder)) });
             if may_take && written.as_ref().is_err_and(DiskError::is_full) {
                 // What is set aside is given back for it.
                 written = reserve::within_that_of_scripts(folder, size, write).unwrap_or(written);
@@ -221,6 +221,7 @@ mod tests {
 
     use super::*;
     use crate::recorder::new_run_id;
+    use crate::reserve::tests::assert_waits_for_the_room_of_others;
 
     fn point(run: RunId, step: i64) -> Changes {
         let point = Metric { key: "loss".into(), value: 0.5, step, timestamp: Timestamp(5) };
@@ -263,6 +264,16 @@ mod tests {
         let written = disk::read(&files[0]).unwrap().len();
         assert!((written..2 * written).contains(&counted), "{counted}, {written}");
         assert_eq!(waiting.size, 0);
+    }
+
+    #[test]
+    fn what_stages_gave_back_for_a_moment_is_no_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        let mut waiting = Waiting::default();
+        add(&mut waiting, param(new_run_id()));
+        let flush = || waiting.flush(&spool, Moment::Now).unwrap();
+        assert_eq!(assert_waits_for_the_room_of_others(folder.path(), flush), 1);
     }
 
     #[test]
