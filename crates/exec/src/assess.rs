@@ -15,7 +15,7 @@ use pipeline::{
 
 use crate::job::Source;
 use crate::outs;
-use crate::params::{ParamReader, Unreadable};
+use crate::params::{ParamReader, Unreadable, check_whole};
 use crate::run_cache;
 use crate::special;
 
@@ -447,6 +447,7 @@ fn loaded_params(
         };
         files.insert(reference.file.clone(), file);
     }
+    check_whole(stage, &files)?;
     Ok(files)
 }
 
