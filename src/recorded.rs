@@ -49,20 +49,42 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs, bit: Bit) -> CliResult
     gather(&pipeline, blobs, bit, |stage| locked(&locks, stage).cloned())
 }
 
+/// An out that a commit declares for the cache and records nothing of.
+#[derive(Clone, Debug)]
+pub struct Unrecorded {
+    /// Where it is to lie.
+    pub path: ProjectPath,
+    /// Where it comes from, where it is imported.
+    pub import: Option<Import>,
+}
+
 /// The outs that a commit declares for the cache and records nothing of; patterns left out.
 ///
 /// # Errors
 /// As [`at`].
-pub fn unrecorded_at(project: &Project, commit: &str) -> CliResult<Vec<ProjectPath>> {
-    let Some(Recorded { pipeline, locks, .. }) = locks_at(project, commit)? else { return Ok(Vec::new()) };
-    let mut paths = Vec::new();
+pub fn unrecorded_at(project: &Project, commit: &str) -> CliResult<Vec<Unrecorded>> {
+    let Some(Recorded { pipeline, locks, texts }) = locks_at(project, commit)? else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
     for stage in &pipeline.stages {
         let locked = locked(&locks, stage);
         let outs = stage.outs.iter().filter(|out| out.cache && out.glob.is_none());
         let unrecorded = outs.filter(|out| locked.is_none_or(|locked| locked.recorded(out).is_none()));
-        paths.extend(unrecorded.map(|out| out.path.clone()));
+        for out in unrecorded {
+            found.push(Unrecorded { path: out.path.clone(), import: import(&texts, stage)? });
+        }
     }
-    Ok(paths)
+    Ok(found)
+}
+
+/// Where a stage's data comes from, where it is imported.
+fn import(texts: &BTreeMap<ProjectPath, String>, stage: &pipeline::Stage) -> CliResult<Option<Import>> {
+    let file = &stage.address.file;
+    match texts.get(file).filter(|_| stage.is_source()) {
+        Some(text) => Ok(parse_import(file, text)?),
+        None => Ok(None),
+    }
 }
 
 /// Whether a commit is from before `pipe convert`, and so names contents by other digests.
@@ -99,11 +121,7 @@ pub fn outs_at(project: &Project, commit: &str) -> CliResult<Vec<RecordedOut>> {
     let mut outs = Vec::new();
     for stage in &pipeline.stages {
         let Some(locked) = locked(&locks, stage) else { continue };
-        let file = &stage.address.file;
-        let import = match texts.get(file).filter(|_| stage.is_source()) {
-            Some(text) => parse_import(file, text)?,
-            None => None,
-        };
+        let import = import(&texts, stage)?;
         for out in stage.outs.iter().filter(|out| out.cache) {
             let Some(state) = locked.recorded(out) else { continue };
             let path = out.glob.as_ref().map_or(&out.path, |glob| glob.base());

@@ -25,12 +25,17 @@ pub fn diff(old: &DiffSide, new: &DiffSide, which: Which, base: &ProjectPath) ->
     let mut files = Map::new();
     let names: IndexSet<&String> = new.keys().chain(old.keys()).collect();
     for name in names {
-        let [before, after] =
+        let [mut before, mut after] =
             [old, new].map(|side| side.get(name).map(|file| leaves(file, which.metrics)).unwrap_or_default());
+        without_one_value(&mut before, &mut after);
+        without_one_value(&mut after, &mut before);
         let keys: IndexSet<&String> = after.keys().chain(before.keys()).copied().collect();
         let mut changes = Map::new();
         for key in keys {
-            let [old, new] = [&before, &after].map(|side| side.get(key).unwrap_or(&Value::Null));
+            let [mut old, mut new] = [&before, &after].map(|side| side.get(key).unwrap_or(&Value::Null));
+            while let ([old_item], [new_item]) = (items(old), items(new)) {
+                (old, new) = (old_item, new_item);
+            }
             if !which.all && is_equal_in_python(old, new) {
                 continue;
             }
@@ -54,11 +59,28 @@ fn leaves(file: &IndexMap<String, Value>, metrics: bool) -> IndexMap<&String, Va
         Value::Null | Value::List(_) | Value::Date(_) => !metrics,
         _ => true,
     };
-    let leaf = |value: &Value| match value {
+    let leaf = |key: &str, value: &Value| match value {
+        // Of what is the whole of a file, a text is read as JSON where it is such.
+        Value::List(_) if key.is_empty() => {
+            let text = python_text(value);
+            serde_json::from_str(&text).unwrap_or(Value::Str(text))
+        }
         Value::List(_) => Value::Str(python_text(value)),
         value => value.clone(),
     };
-    file.iter().filter(|(_, value)| is_told(value)).map(|(key, value)| (key, leaf(value))).collect()
+    file.iter().filter(|(_, value)| is_told(value)).map(|(key, value)| (key, leaf(key, value))).collect()
+}
+
+fn items(value: &Value) -> &[Value] {
+    if let Value::List(list) = value { list } else { &[] }
+}
+
+/// A file that holds one value where the other state has keys tells no more than that it does.
+fn without_one_value<'a>(one: &mut IndexMap<&'a String, Value>, other: &mut IndexMap<&'a String, Value>) {
+    let is_one = |side: &IndexMap<&String, Value>| side.len() == 1 && side.keys().all(|key| key.is_empty());
+    if is_one(one) && !is_one(other) && !other.is_empty() {
+        *one = other.keys().map(|key| (*key, Value::from("unable to parse"))).collect();
+    }
 }
 
 /// New less old, where both are numbers; a truth is one.

@@ -26,7 +26,8 @@ pub struct SelectArgs {
     /// Read the targets as patterns (`*`, `?`, `[abc]`) for names of stages
     #[arg(long)]
     pub glob: bool,
-    /// Read the targets as folders: all stages of the pipeline files in and below them
+    /// Read the targets as folders: all stages of the pipeline files in and below them [default: this folder; in
+    /// projects of DVC, as without `-R`]
     #[arg(short = 'R', long, conflicts_with = "glob")]
     pub recursive: bool,
     /// Take everything that is connected with the targets, before and after them
@@ -47,7 +48,7 @@ impl SelectArgs {
         if self.all_pipelines {
             return Ok(graph.order().to_vec());
         }
-        if self.targets.is_empty() && !self.recursive {
+        if self.names_none(project) {
             let all = pipeline.default_stages();
             return Ok(if self.pipeline { together(pipeline, &all) } else { all });
         }
@@ -63,7 +64,7 @@ impl SelectArgs {
         if project.dialect == Dialect::Native || self.all_pipelines {
             return self.stages(pipeline, project);
         }
-        let named = match self.targets.is_empty() && !self.recursive {
+        let named = match self.names_none(project) {
             true => pipeline.own_stages(),
             false => self.named(pipeline, project)?,
         };
@@ -105,7 +106,7 @@ impl SelectArgs {
     /// # Errors
     /// When a target names nothing.
     pub fn stages_to_tell(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
-        let is_narrowed = !self.targets.is_empty() || self.recursive || self.pipeline;
+        let is_narrowed = !self.names_none(project) || self.pipeline;
         match !is_narrowed && project.dialect.status_is_of_everything() {
             true => Ok(pipeline.graph.order().to_vec()),
             false => self.stages(pipeline, project),
@@ -117,10 +118,15 @@ impl SelectArgs {
     /// # Errors
     /// When a target names nothing.
     pub fn stages_of_dvc(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
-        match (self.targets.is_empty() && !self.recursive) || self.pipeline || self.downstream {
+        match self.names_none(project) || self.pipeline || self.downstream {
             true => self.stages_to_tell(pipeline, project),
             false => self.named(pipeline, project),
         }
+    }
+
+    /// Whether there is no choice. DVC takes no notice of `-R` without a target.
+    fn names_none(&self, project: &Project) -> bool {
+        self.targets.is_empty() && (!self.recursive || project.dialect == Dialect::Dvc)
     }
 
     fn named(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {

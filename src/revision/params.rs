@@ -206,7 +206,10 @@ fn told_by_dvc(pipeline: &Pipeline, declared: bool) -> DiffSide {
         let (Some(inside), ParamFile::Read(value)) = (path.inside(), file) else { continue };
         let values = match keys.get(inside) {
             _ if is_whole(inside) => report::flatten(&value.value),
-            Some(keys) => report::flatten(&params::pick(&value.value, keys)),
+            Some(keys) => match params::pick(&value.value, keys) {
+                Value::Map(map) if map.is_empty() => IndexMap::new(),
+                picked => report::flatten(&picked),
+            },
             None => continue,
         };
         side.insert(path.spelled().to_owned(), values);

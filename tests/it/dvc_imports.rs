@@ -1,5 +1,8 @@
 //! Data that projects of DVC import from elsewhere, beside `dvc` itself and in both directions.
 
+use serde_json::json;
+
+use crate::dvc_json::same;
 use crate::dvc_tool::{Dvc, pipe, project, stale};
 use crate::harness::Sandbox;
 
@@ -478,4 +481,40 @@ fn what_was_brought_is_placed_also_without_a_remote() {
     ours.write(".dvc/config", "[core]\n    remote = gone\n['remote \"gone\"']\n    url = /nowhere\n");
     pipe(&ours, &["pull"]).code(2).tells(&["remote `gone` is not there"]);
     assert_eq!(ours.read("data/a"), "1\n");
+}
+
+#[test]
+fn what_was_never_brought_is_told_by_its_files() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let source = project(&mut dvc);
+    source.write("data/a", "1\n");
+    source.write("data/sub/b", "2\n");
+    dvc.ok(&source, &["add", "-q", "data"]);
+    source.write("kept/x", "3\n");
+    source.write("plain", "4\n");
+    source.commit("first");
+    let sandbox = project(&mut dvc);
+    sandbox.commit("empty");
+    let url = source.root().display().to_string();
+    for path in ["data", "kept", "plain"] {
+        dvc.ok(&sandbox, &["import", "-q", "--no-download", &url, path]);
+    }
+    same(&mut dvc, &sandbox, ".", "diff");
+    sandbox.commit("imported");
+    let told = same(&mut dvc, &sandbox, ".", "diff --show-hash");
+    let deleted = ["data/a", "data/sub/b", "kept/x", "plain"].map(|path| json!({"path": path, "hash": null}));
+    assert_eq!(told["deleted"], json!(deleted), "{told}");
+    for command in ["diff HEAD~1", "diff HEAD~1 HEAD --show-hash", "diff --targets data"] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    dvc.ok(&sandbox, &["update", "-q", "data.dvc"]);
+    for command in ["diff --show-hash", "diff --targets data --show-hash"] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    // DVC tells nothing at all without the repository.
+    sandbox.remove(".dvc/tmp");
+    source.remove(".git");
+    let told =
+        pipe(&sandbox, &["diff", "--json"]).code(0).tells(&["the files of kept cannot be told: "]).json();
+    assert_eq!(told["deleted"], json!([{"path": "kept"}, {"path": "plain"}]), "{told}");
 }

@@ -301,3 +301,40 @@ fn an_empty_command_is_a_fault_of_its_stage_alone() {
         assert!(told.contains("a: cannot run: its command in dvc.yaml is empty\nb: up to date\n"), "{told}");
     }
 }
+
+#[test]
+fn without_a_target_folders_are_not_entered() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let stage =
+        |name: &str| format!("stages:\n  {name}:\n    cmd: echo {name} > {name}\n    outs: [{name}]\n");
+    for folder in ["", "sub/"] {
+        for arguments in [&["repro", "-R"][..], &["repro", "-R", "."]] {
+            let sandboxes = [(); 2].map(|()| project(&mut dvc));
+            for sandbox in &sandboxes {
+                sandbox.write("dvc.yaml", stage("root"));
+                sandbox.write("sub/dvc.yaml", stage("s"));
+                sandbox.write("sub/deep/dvc.yaml", stage("d"));
+                sandbox.write("other/dvc.yaml", stage("o"));
+            }
+            let [theirs, ours] = &sandboxes;
+            let (code, _, told) = dvc.call_in(&theirs.path(folder), arguments);
+            assert_eq!(code, 0, "{told}");
+            pipe(ours, &[&["--cd", if folder.is_empty() { "." } else { folder }], arguments].concat())
+                .code(0);
+            let made =
+                |sandbox: &Sandbox| ["root", "sub/s", "sub/deep/d", "other/o"].map(|out| sandbox.exists(out));
+            assert_eq!(made(ours), made(theirs), "{arguments:?} in {folder:?}");
+            assert_eq!(made(ours)[2], arguments.len() > 2, "{arguments:?} in {folder:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_target_all_is_told() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "stages:\n  a:\n    cmd: echo > a\n    outs: [a]\n");
+    sandbox.write("sub/dvc.yaml", "stages:\n  b:\n    cmd: echo > b\n    outs: [b]\n");
+    let told = crate::dvc_json::same(&mut dvc, &sandbox, "sub", "status -R");
+    assert_eq!(told.as_object().map(serde_json::Map::len), Some(2), "{told}");
+}

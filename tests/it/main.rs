@@ -50,6 +50,7 @@ mod dvc_matrix;
 mod dvc_missing;
 mod dvc_old;
 mod dvc_outside;
+mod dvc_params;
 mod dvc_paths;
 mod dvc_random;
 mod dvc_repro;

@@ -3,11 +3,10 @@
 //! [`assess`] judges one stage whose inputs are final; [`survey`] walks a whole set in order without
 //! touching anything, and says "depends on" where an input is another stage's future.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base::{FileState, ProjectPath};
-use cache::{Blobs, Look, Tree, TreeEntry, Workspace};
+use cache::{Look, Tree, TreeEntry, Workspace};
 use pipeline::{
     Builtins, DepName, Freshness, Observed, Out, ParamFile, ParamPath, Pipeline, Special, Stage, StageId,
     StageKey, StageLock, StaleReason, params,
@@ -15,9 +14,10 @@ use pipeline::{
 
 use crate::job::Source;
 use crate::outs;
-use crate::params::{ParamReader, Unreadable};
+use crate::params::{ParamReader, Unreadable, check_whole};
 use crate::run_cache;
 use crate::special;
+use crate::unix_text;
 
 /// Everything that a decision is made from and that does not change while it is made.
 #[derive(Clone, Copy)]
@@ -158,9 +158,11 @@ fn assess_with(
         }
     };
     let dialect = world.pipeline.dialect();
-    let modern = locked.map(|locked| modern(world.workspace, locked, &stage.deps, &observed.deps));
+    let recorded = locked;
+    let modern = locked.map(|locked| unix_text::modern(world.workspace, locked, &stage.deps, &observed.deps));
     let outs: Vec<ProjectPath> = stage.outs.iter().map(|out| out.path.clone()).collect();
-    let judged = modern.as_deref().map(|locked| self::modern(world.workspace, locked, &outs, &observed.outs));
+    let judged =
+        modern.as_deref().map(|locked| unix_text::modern(world.workspace, locked, &outs, &observed.outs));
     let settle = |locked| dialect.settled(stage, locked, &observed, world.builtins);
     let judged = judged.as_deref().map(settle);
     // What can be put back is known by the digest that is recorded.
@@ -188,7 +190,7 @@ fn assess_with(
         reasons.sort_by_key(|reason| !reason.blocks_verdict());
         Decision::Unknown { reasons }
     } else {
-        let mut sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
+        let mut sources = sources(world, stage, (recorded, locked), inputs.as_ref(), &reasons);
         sources.retain(|source| !no_stage_cache || *source == Source::Lock);
         if stage.is_source() && sources.is_empty() && observed.outs.iter().any(Option::is_none) {
             let mut outs = stage.outs.iter().zip(&observed.outs);
@@ -295,34 +297,6 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
     }
 }
 
-/// The lock with digests of now for those of `paths` that hold what DVC 1 or 2 recorded of them.
-fn modern<'a>(
-    workspace: &Workspace,
-    locked: &'a StageLock,
-    paths: &[ProjectPath],
-    found: &[Option<FileState>],
-) -> Cow<'a, StageLock> {
-    let mut modern = Cow::Borrowed(locked);
-    for (path, found) in paths.iter().zip(found) {
-        let Some(found) = found.filter(|_| locked.unix_text.contains(path)) else { continue };
-        let recorded = locked.deps.iter().chain(&locked.outs).find(|(known, _)| known == path);
-        let Some((_, recorded)) = recorded.filter(|(_, recorded)| recorded.digest != found.digest) else {
-            continue;
-        };
-        if workspace.unix_digest(path).is_ok_and(|digest| digest == Some(recorded.digest)) {
-            let lock = modern.to_mut();
-            let entries = lock.deps.iter_mut().chain(&mut lock.outs).filter(|(known, _)| known == path);
-            entries.for_each(|(_, state)| state.digest = found.digest);
-        }
-    }
-    modern
-}
-
-/// Whether a content lies in the part of the cache that belongs to what recorded it.
-fn is_in_its_part(blobs: &Blobs, locked: &StageLock, path: &ProjectPath, state: &FileState) -> bool {
-    blobs.is_in_its_part(state, locked.unix_text.contains(path))
-}
-
 /// Whether something that is recorded is not here, or only a part of it was brought here.
 fn is_away(workspace: &Workspace, path: &ProjectPath, now: Option<FileState>, recorded: &FileState) -> bool {
     now.is_none_or(|now| now.digest != recorded.digest && is_part(workspace, path, recorded))
@@ -419,7 +393,9 @@ fn observe(
         match world.pipeline.dialect().bytes_in_place_are_enough() {
             // What is placed from there names what is damaged.
             true => now.is_some_and(|now| now.digest == recorded.digest) || blobs.has_all(recorded),
-            false => blobs.holds_all(recorded) && is_in_its_part(blobs, locked, &out.path, recorded),
+            false => {
+                blobs.holds_all(recorded) && unix_text::is_in_its_part(blobs, locked, &out.path, recorded)
+            }
         }
     });
     let outs_cached = outs_cached.collect();
@@ -447,6 +423,7 @@ fn loaded_params(
         };
         files.insert(reference.file.clone(), file);
     }
+    check_whole(stage, &files)?;
     Ok(files)
 }
 
@@ -482,11 +459,12 @@ fn inputs_of(
 const PLACEHOLDER: FileState =
     FileState { digest: base::Digest::Blake3([0; 32]), size: 0, files: None, executable: false };
 
-/// The results that can be put back instead of running the stage.
+/// The results that can be put back instead of running the stage, whose lock is given as it is recorded, and with digests of
+/// now.
 fn sources(
     world: World<'_>,
     stage: &Stage,
-    locked: Option<&StageLock>,
+    (recorded, locked): (Option<&StageLock>, Option<&StageLock>),
     inputs: Option<&StageLock>,
     reasons: &[StaleReason],
 ) -> Vec<Source> {
@@ -518,7 +496,7 @@ fn sources(
             false => inputs.is_some_and(|inputs| inputs.key() == locked.key()),
         };
         let is_kept = |(path, state): &(ProjectPath, FileState)| {
-            blobs.has_all(state) && is_in_its_part(blobs, locked, path, state)
+            blobs.has_all(state) && unix_text::is_in_its_part(blobs, locked, path, state)
         };
         if same_inputs && locked.outs.iter().all(is_kept) {
             sources.push(Source::Lock);
@@ -528,7 +506,8 @@ fn sources(
         let paths: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
         let earlier = world.workspace.stages.restorable(&inputs.key().0, &paths, blobs);
         let dialect = world.pipeline.dialect();
-        let earlier = earlier.or_else(|| run_cache::restorable(world.workspace, dialect, stage, inputs));
+        let earlier =
+            earlier.or_else(|| run_cache::restorable(world.workspace, dialect, stage, (recorded, inputs)));
         sources.extend(earlier.into_iter().map(|entry| Source::StageCache(Box::new(entry))));
     }
     sources

@@ -25,6 +25,7 @@ use crate::params::{Unreadable, note_params};
 use crate::run_cache;
 use crate::runner::{Deadline, Exit, Spawn, Stream};
 use crate::special::{self, SpecialStates};
+use crate::unix_text;
 
 /// One stage on its way from verdict to record.
 pub(crate) struct Attempt<'s, 'a, 'l> {
@@ -175,7 +176,7 @@ impl Attempt<'_, '_, '_> {
                 ));
             }
             let (outs, outside) = self.store_outs(Duration::ZERO)?;
-            self.record(&job, &outs, outside)?;
+            self.record(self.lock(&job, &outs, outside))?;
             let is_same = |(path, state): &(ProjectPath, FileState)| {
                 let known = locked.as_ref().and_then(|locked| locked.out(path));
                 known.is_some_and(|known| known.digest == state.digest)
@@ -343,17 +344,23 @@ impl Attempt<'_, '_, '_> {
             return Ok(Outcome::Restored { source: source.clone(), outs });
         }
         // A stage that writes outside the project is never restored.
-        self.record(job, &outs, SpecialStates::new())?;
+        self.record(self.lock(job, &outs, SpecialStates::new()))?;
         let outcome = Outcome::Restored { source: source.clone(), outs };
         self.shop.crew.host.finish(job, None, Ok(&outcome), None);
         Ok(outcome)
     }
 
-    fn record(&self, job: &Job<'_>, outs: &OutStates, outside: SpecialStates) -> Result<(), LedgerError> {
+    /// What is recorded of a success.
+    fn lock(&self, job: &Job<'_>, outs: &OutStates, outside: SpecialStates) -> StageLock {
         let lock = StageLock { outs: outs.clone(), special_outs: outside, ..job.inputs.clone() };
+        let recorded = self.shop.ledger().get(&self.stage.address).cloned();
+        unix_text::as_then(self.shop.world.workspace, self.stage, recorded.as_ref(), lock)
+    }
+
+    fn record(&self, lock: StageLock) -> Result<(), LedgerError> {
         let record = || self.shop.ledger().record(&self.stage.address, lock.clone());
         record().or_else(|fault| self.shop.with_room(fault, LedgerError::is_full, record))?;
-        agree(self.shop.world.workspace, self.stage, outs);
+        agree(self.shop.world.workspace, self.stage, &lock.outs);
         Ok(())
     }
 
@@ -523,14 +530,14 @@ impl Attempt<'_, '_, '_> {
             self.shop.unrecorded.fetch_add(1, Ordering::SeqCst);
             return Ok(Outcome::Ran { duration, outs });
         }
+        let lock = self.lock(job, &outs, outside);
         if is_restorable(self.stage) && !options.no_commit {
             let mut entry = self.entry(job, env, &outs, duration);
             crew.host.annotate(self.stage, &mut entry);
             world.workspace.stages.store(&entry)?;
-            let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
             run_cache::store(world.workspace, world.pipeline.dialect(), self.stage, &lock, &entry.maker)?;
         }
-        self.record(job, &outs, outside)?;
+        self.record(lock)?;
         Ok(Outcome::Ran { duration, outs })
     }
 

@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::outs;
 use crate::params::{ParamReader, note_params};
 use crate::special::SpecialStates;
+use crate::unix_text;
 
 /// What recording a stage's outs would mean.
 #[derive(Debug)]
@@ -106,7 +107,8 @@ pub fn commit(
             workspace.stages.store(&entry)?;
         }
     }
-    ledger.record(&stage.address, lock)?;
+    let recorded = ledger.get(&stage.address).cloned();
+    ledger.record(&stage.address, unix_text::as_then(workspace, stage, recorded.as_ref(), lock))?;
     agree(workspace, stage, &states);
     Ok(states)
 }

@@ -27,6 +27,7 @@ mod runner;
 mod schedule;
 mod special;
 mod start;
+mod unix_text;
 mod url;
 
 pub use aside::{AtWork, Running, at_work, running};

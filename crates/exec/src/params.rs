@@ -12,7 +12,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use base::ProjectPath;
 use cache::{CacheError, StageEntry, Workspace};
 use pipeline::{
-    DepName, ParamFile, ParamPath, ParamValues, Pipeline, SpecialName, Stage, StaleReason, params,
+    DepName, ParamFile, ParamPath, ParamValues, Pipeline, PipelineError, SpecialName, Stage, StaleReason,
+    params,
 };
 
 use crate::assess::World;
@@ -99,6 +100,7 @@ impl<'a> ParamReader<'a> {
                 files.insert(reference.file.clone(), self.read(&reference.file)?);
             }
         }
+        check_whole(stage, &files)?;
         Ok(files)
     }
 
@@ -121,6 +123,17 @@ impl<'a> ParamReader<'a> {
         known.insert(file.clone(), (text, parsed.clone()));
         Ok(parsed)
     }
+}
+
+/// Refuses files that hold a list or one value, where a stage asks for the whole of them.
+pub(crate) fn check_whole(stage: &Stage, files: &BTreeMap<ParamPath, ParamFile>) -> Result<(), Unreadable> {
+    for reference in stage.params.iter().filter(|reference| reference.key.is_none()) {
+        if let Some(ParamFile::Read(read)) = files.get(&reference.file) {
+            read.map(&reference.file)
+                .map_err(|fault| Unreadable::of_params(reference.file.clone(), &fault))?;
+        }
+    }
+    Ok(())
 }
 
 /// Notes in an entry of the stage cache the params of the project's own files: it knows no others.
@@ -161,6 +174,13 @@ impl Unreadable {
             cause = next.source();
         }
         Unreadable { path: path.into(), message }
+    }
+
+    /// The same of params, with what can be done about it.
+    fn of_params(file: ParamPath, fault: &PipelineError) -> Self {
+        let hint = fault.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let Unreadable { path, message } = Unreadable::new(file, fault);
+        Unreadable { path, message: message + &hint }
     }
 
     /// The same of files and folders, with what can be done about it.

@@ -7,6 +7,8 @@ use cache::{Maker, StageEntry, StageOut, Workspace};
 use disk::DiskError;
 use pipeline::{Dialect, Stage, StageLock};
 
+use crate::unix_text;
+
 fn folder(workspace: &Workspace, key: &str) -> PathBuf {
     workspace.blobs.root().join("runs").join(&key[..2]).join(key)
 }
@@ -44,14 +46,14 @@ pub fn maker_in_run_cache(
 }
 
 /// The newest trusted result for these inputs that makes exactly the stage's outs and whose bytes are all where DVC 3
-/// looks.
+/// looks. What is recorded tells which of the inputs DVC names as older versions did.
 pub(crate) fn restorable(
     workspace: &Workspace,
     dialect: Dialect,
     stage: &Stage,
-    inputs: &StageLock,
+    (recorded, inputs): (Option<&StageLock>, &StageLock),
 ) -> Option<StageEntry> {
-    let key = dialect.run_key(stage, inputs)?;
+    let key = dialect.run_key(stage, &unix_text::deps_as_then(workspace, recorded, inputs.clone()))?;
     let files = std::fs::read_dir(folder(workspace, &key)).ok()?;
     let mut files: Vec<PathBuf> = files.filter_map(|entry| Some(entry.ok()?.path())).collect();
     let written = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();

@@ -274,7 +274,12 @@ impl Dialect {
         }
     }
 
-    /// The params of a file whose top level is no map; `None` where it must be one.
+    /// Whether the values for templates must be such also where there are no templates.
+    pub(crate) fn always_fills_in(self) -> bool {
+        self == Dialect::Dvc
+    }
+
+    /// The params of a file whose top level is no map and that counts as an empty one.
     pub(crate) fn params_of_no_map(self, value: &Value) -> Option<Value> {
         let holds_nothing = match self {
             Dialect::Native => matches!(value, Value::Null),

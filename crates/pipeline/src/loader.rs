@@ -169,17 +169,22 @@ impl Loader<'_, '_> {
         let style = self.flag_style();
         let context = Context::new(self.dialect, style);
         let mut vars = Vars { context, ..Vars::default() };
-        match self.texts.value(&default_params.clone().into())? {
-            Some(ParamFile::Read(read)) => {
-                let map = read.value.as_map().expect("a parsed parameter file is a map");
-                vars.context
-                    .merge(map, &format!("`{default_params}`"))
-                    .expect("nothing is defined twice in an empty context");
-                if self.text.contains("${") {
-                    self.read_by_templates.insert(default_params.clone());
+        let has_templates = self.text.contains("${");
+        let params = ParamPath::Inside(default_params.clone());
+        match self.texts.value(&params)? {
+            Some(ParamFile::Read(read)) => match read.map(&params) {
+                Ok(map) => {
+                    vars.context
+                        .merge(map, &format!("`{default_params}`"))
+                        .expect("nothing is defined twice in an empty context");
+                    if has_templates {
+                        self.read_by_templates.insert(default_params);
+                    }
+                    vars.whole.insert(params);
                 }
-                vars.whole.insert(default_params.into());
-            }
+                Err(fault) if has_templates || self.dialect.always_fills_in() => return Err(fault),
+                Err(_) => {}
+            },
             Some(ParamFile::Missing) => {}
             None => self.complete = false,
         }
@@ -247,7 +252,7 @@ impl Loader<'_, '_> {
             Some(ParamFile::Read(read)) => read,
         };
         self.read_by_templates.extend(file.inside().cloned());
-        let map = read.value.as_map().expect("a parsed parameter file is a map");
+        let map = read.map(&file)?;
         let source = format!("`{file}`");
         let Some(keys) = keys else {
             vars.whole.insert(file);

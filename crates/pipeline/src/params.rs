@@ -17,30 +17,34 @@ use crate::param_path::ParamPath;
 use crate::python;
 use crate::stage::{ParamFile, ParamRef, ParamValues};
 use crate::unrecordable::{ParamsRead, Unrecordable, UnrecordableKind};
+use crate::yaml;
 
 /// Reads the text of a parameter (or metrics) file. An empty YAML file is an empty map.
 ///
 /// # Errors
 /// When the text is malformed or its top level is no map.
 pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
-    parse_typed(file, text, dialect).map(|read| read.value.plain())
+    let read = parse_typed(file, text, dialect)?;
+    read.map(&file.clone().into())?;
+    Ok(read.value.plain())
 }
 
-/// The same as stages record it: with dates, and keys below the top that are no texts, where the dialect has such.
+/// The same as stages record it: with dates, and keys below the top that are no texts, where the dialect has such. Its
+/// top level may be anything.
 ///
 /// # Errors
-/// As [`parse`].
+/// When the text is malformed.
 pub fn parse_typed(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<ParamsRead, PipelineError> {
     let read = read(file, text, dialect)?;
-    match read.value {
-        Value::Map(_) => Ok(read),
+    Ok(match read.value {
+        Value::Map(_) => read,
         // DVC writes a lock of it that it refuses to read.
-        Value::Pairs(pairs) => Ok(with_plain_keys(pairs)),
-        other => dialect.params_of_no_map(&other).map(ParamsRead::from).ok_or_else(|| {
-            let found = other.type_name();
-            PipelineError::new(file, format!("expected a map of parameters at the top level, found {found}"))
-        }),
-    }
+        Value::Pairs(pairs) => with_plain_keys(pairs),
+        ref other => match dialect.params_of_no_map(other) {
+            Some(params) => params.into(),
+            None => ParamsRead { start: yaml::locate(text, &[]).map(|place| place.value), ..read },
+        },
+    })
 }
 
 /// The params of a file that has keys at its top which are no texts, with texts for them.
@@ -62,13 +66,13 @@ fn with_plain_keys(pairs: Vec<(Value, Value)>) -> ParamsRead {
         let at = vec![map.insert_full(name, value).0];
         unrecordable.extend(kind.map(|kind| Unrecordable { at, kind }));
     }
-    ParamsRead { value: Value::Map(map), unrecordable }
+    ParamsRead { value: Value::Map(map), unrecordable, start: None }
 }
 
 /// The same of a file that may lie outside the project; then what is wrong is told of it by its absolute path.
 ///
 /// # Errors
-/// As [`parse`].
+/// As [`parse_typed`].
 pub fn parse_at(file: &ParamPath, text: &str, dialect: Dialect) -> Result<ParamsRead, PipelineError> {
     let name = match file {
         ParamPath::Inside(file) => return parse_typed(file, text, dialect),
@@ -147,7 +151,7 @@ fn parse_toml(text: &str, dialect: Dialect) -> Result<ParamsRead, toml::de::Erro
     let mut value = in_order(value, &DeValue::Table(written.into_inner()));
     let mut times = Vec::new();
     take_times(&mut value, &mut Vec::new(), &mut times);
-    Ok(ParamsRead { value, unrecordable: times })
+    Ok(ParamsRead { value, unrecordable: times, start: None })
 }
 
 /// Makes texts of times of no day, and notes where they stand.
@@ -296,8 +300,13 @@ pub(crate) fn find<'a>(
     (found, missing)
 }
 
-/// What the keys of a stage of DVC, which are patterns, find in a params file, in the maps in which it stands.
+/// What the keys of a stage of DVC, which are patterns, find in a params file, in the maps in which it stands; of a file that
+/// is no map, under the keys themselves.
 pub fn pick(file: &Value, keys: &[&str]) -> Value {
+    if file.as_map().is_none() {
+        let found = |key: &&str| Some(((*key).to_owned(), Dialect::Dvc.param(file, key)?.clone()));
+        return Value::Map(keys.iter().filter_map(found).collect());
+    }
     crate::format::dvc::paths::pick(file, keys).unwrap_or_else(|| Value::Map(IndexMap::new()))
 }
 

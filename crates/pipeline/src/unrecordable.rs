@@ -4,6 +4,10 @@
 //! DVC never finds equal to them: a stage that reads one is changed each time, to DVC and thus here.
 
 use base::Value;
+use indexmap::IndexMap;
+
+use crate::error::{PipelineError, Position};
+use crate::param_path::ParamPath;
 
 /// What was read from a file of params.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +16,8 @@ pub struct ParamsRead {
     pub value: Value,
     /// What cannot, in the order written.
     pub unrecordable: Vec<Unrecordable>,
+    /// Where the value begins, of one that is no map.
+    pub start: Option<Position>,
 }
 
 /// A value that a lock cannot hold, and where it stands.
@@ -66,11 +72,31 @@ impl UnrecordableKind {
 
 impl From<Value> for ParamsRead {
     fn from(value: Value) -> Self {
-        ParamsRead { value, unrecordable: Vec::new() }
+        ParamsRead { value, unrecordable: Vec::new(), start: None }
     }
 }
 
 impl ParamsRead {
+    /// All that stands in it by its keys, for who needs the whole of it.
+    ///
+    /// # Errors
+    /// When it holds a list or one value.
+    pub fn map(&self, file: &ParamPath) -> Result<&IndexMap<String, Value>, PipelineError> {
+        self.value.as_map().ok_or_else(|| {
+            let found = self.value.type_name();
+            let message = format!("expected a map of parameters at the top level, found {found}");
+            let hint = Some("write it below a key of its own, such as `values:`".to_owned());
+            match file {
+                ParamPath::Inside(file) => PipelineError::new(file, message),
+                ParamPath::Outside(name) => {
+                    PipelineError::new(&name.outside_path().unwrap_or_default(), message).outside()
+                }
+            }
+            .at(self.start)
+            .hint(hint)
+        })
+    }
+
     /// What keeps `param`, a value of this file that `key` stands for, from ever being equal to what a lock holds: as
     /// `tuple at sizes.1`. `is_of_whole` tells that all of the file is asked for.
     pub(crate) fn never_equal(&self, key: &str, param: &Value, is_of_whole: bool) -> Option<NeverEqual> {

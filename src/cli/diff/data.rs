@@ -2,13 +2,16 @@
 
 use base::{FileState, ProjectPath};
 use cache::{Blobs, Difference, Files};
+use pipeline::Repo;
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
 use crate::as_dvc;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, ErrorKind, with_causes};
+use crate::import::{Depot, Repository, Which};
+use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::recorded::{self, Bit, Unreadable};
+use crate::recorded::{self, Bit, Unreadable, Unrecorded};
 use crate::revision::Revision;
 use crate::ui::Printer;
 
@@ -50,8 +53,8 @@ pub fn run(
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let mut unreadable = Unreadable::new();
     let unrecorded = [&old, &new].map(|revision| match revision {
-        Revision::Commit(commit) if is_for_dvc => recorded::unrecorded_at(project, commit),
-        _ => Ok(Vec::new()),
+        Revision::Commit(commit) if is_for_dvc => names_at(project, commit, &targets, printer),
+        _ => Ok(Names::default()),
     });
     let [old, new] =
         [&old, &new].map(|revision| files(project, revision, &targets, &mut unreadable, printer));
@@ -59,7 +62,7 @@ pub fn run(
     for (target, text) in targets.iter().zip(&args.targets) {
         let has_it = |path: &ProjectPath| target.contains(path);
         let is_data = old.keys().chain(new.keys()).chain(unreadable.keys()).any(has_it);
-        if !is_data && !is_left_to_git(project, target, printer)? {
+        if !is_data && !is_known(project, target, is_for_dvc, printer)? {
             return Err(CliError::message(format!("neither state has data at `{text}`"))
                 .hint("without `--targets`, all data is compared; `pipe list -R` shows what there is"));
         }
@@ -77,14 +80,8 @@ pub fn run(
     let missing = (of_workspace && !args.hide_missing).then(|| missing(&changes, &old, &project.blobs()));
     if is_for_dvc {
         let [old_names, new_names] = unrecorded;
-        let is_meant =
-            |path: &ProjectPath| targets.is_empty() || targets.iter().any(|target| target.contains(path));
-        let [old_names, new_names] = [old_names?, new_names?].map(|mut paths| {
-            paths.retain(is_meant);
-            paths
-        });
         let sides =
-            [Side { files: &old, unrecorded: &old_names }, Side { files: &new, unrecorded: &new_names }];
+            [Side { files: &old, unrecorded: &old_names? }, Side { files: &new, unrecorded: &new_names? }];
         let blobs = (of_workspace).then(|| project.blobs());
         let all = dvc_json(&changes, sides, blobs.as_ref(), args);
         printer.data_line(serde_json::to_string_pretty(&all)?);
@@ -96,10 +93,12 @@ pub fn run(
     recorded::tell_unreadable(&unreadable, printer)
 }
 
-/// Whether an out lies there that git keeps: its bytes are no data, and yet it is no mistake to name it.
-fn is_left_to_git(project: &Project, target: &ProjectPath, printer: Printer) -> CliResult<bool> {
+/// Whether an out lies there that git keeps: its bytes are no data, and yet it is no mistake to name it. DVC's scripts may
+/// name any.
+fn is_known(project: &Project, target: &ProjectPath, is_for_dvc: bool, printer: Printer) -> CliResult<bool> {
     let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
-    let mut outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).filter(|out| !out.cache);
+    let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+    let mut outs = outs.filter(|out| !out.cache || is_for_dvc);
     Ok(outs.any(|out| target.contains(&out.path)))
 }
 
@@ -157,8 +156,62 @@ fn missing(changes: &Difference, old: &Files, blobs: &Blobs) -> Vec<ProjectPath>
 /// One state, as DVC's JSON tells of it.
 struct Side<'a> {
     files: &'a Files,
-    /// Outs that a commit declares and records nothing of: they stand in DVC's index all the same, without a hash.
-    unrecorded: &'a [ProjectPath],
+    unrecorded: &'a Names,
+}
+
+/// What a commit declares and records nothing of: it stands in DVC's index all the same, without a hash.
+#[derive(Default)]
+struct Names {
+    /// Outs, and the files in folders of other repositories.
+    paths: Vec<ProjectPath>,
+    /// Those folders, which are not told themselves.
+    folders: Vec<ProjectPath>,
+}
+
+/// The names of what a commit records nothing of. DVC looks up what other repositories have.
+fn names_at(project: &Project, commit: &str, targets: &[ProjectPath], printer: Printer) -> CliResult<Names> {
+    let mut names = Names::default();
+    let is_named =
+        |path: &ProjectPath| targets.is_empty() || targets.iter().any(|target| target.contains(path));
+    for Unrecorded { path, import } in recorded::unrecorded_at(project, commit)? {
+        let is_meant = is_named(&path) || targets.iter().any(|target| path.contains(target));
+        let repo = import.as_ref().and_then(|import| Some((&import.path, import.repo.as_ref()?)));
+        match repo.filter(|(_, repo)| repo.rev_lock.is_some()) {
+            _ if !is_meant => {}
+            Some((there, repo)) => match names_there(project, repo, there, printer) {
+                Ok(files) => {
+                    let files: Vec<ProjectPath> = files
+                        .iter()
+                        .map(|below| match below.as_str() {
+                            "." => path.clone(),
+                            below => below.split('/').fold(path.clone(), |path, part| path.join(part)),
+                        })
+                        .collect();
+                    names.folders.extend(Some(path).filter(|path| !files.contains(path)));
+                    names.paths.extend(files);
+                }
+                Err(fault) if matches!(fault.kind, ErrorKind::Interrupted(_)) => return Err(fault),
+                Err(fault) => {
+                    let reason = fault.source.map(|source| with_causes(source.as_ref())).unwrap_or_default();
+                    printer.warn(format_args!("the files of {path} cannot be told: {reason}"));
+                    names.paths.push(path);
+                }
+            },
+            None => names.paths.push(path),
+        }
+    }
+    names.paths.retain(is_named);
+    Ok(names)
+}
+
+/// The files that a repository has at a path, as they are seen from it; `.` is a file there itself.
+fn names_there(project: &Project, repo: &Repo, path: &str, printer: Printer) -> CliResult<Vec<String>> {
+    let interrupt = Interrupt::listen()?;
+    let depot = Depot::of(project, None, &interrupt, printer);
+    let (place, listing) = Repository::open(&depot, repo, Which::Recorded)?.list(path, true)?;
+    let data = listing.files.iter().filter(|(_, state)| !state.is_folder()).map(|(file, _)| file);
+    let files = listing.kept.keys().chain(data).filter(|file| place.contains(file));
+    Ok(files.map(|file| file.relative_to(&place)).collect())
 }
 
 /// `{"added": [{"path": …, "hash": …}], …}`, and `{}` where nothing differs and nothing is lost. What the cache lacks of
@@ -169,25 +222,25 @@ fn dvc_json(changes: &Difference, [old, new]: [Side<'_>; 2], blobs: Option<&Blob
     let both = |path: &ProjectPath| json!({ "old": hash(&old, path), "new": hash(&new, path) });
     let [mut added, mut deleted, mut modified, mut lost] = [const { Vec::new() }; 4];
     let mut renamed = Vec::new();
-    for path in &changes.added {
-        match old.unrecorded.contains(path) {
+    for path in changes.added.iter().filter(|path| !old.unrecorded.folders.contains(path)) {
+        match old.unrecorded.paths.contains(path) {
             true => modified.push((name(&old, path), both(path))),
             false => added.push((name(&new, path), hash(&new, path))),
         }
     }
-    for path in &changes.deleted {
-        match new.unrecorded.contains(path) {
+    for path in changes.deleted.iter().filter(|path| !new.unrecorded.folders.contains(path)) {
+        match new.unrecorded.paths.contains(path) {
             true => modified.push((name(&old, path), both(path))),
             false => deleted.push((name(&old, path), hash(&old, path))),
         }
     }
     modified.extend(changes.modified.iter().map(|path| (name(&old, path), both(path))));
     let is_nowhere = |side: &Side<'_>, path: &ProjectPath| {
-        !side.files.contains_key(path) && !side.unrecorded.contains(path)
+        !side.files.contains_key(path) && !side.unrecorded.paths.contains(path)
     };
-    let gone = old.unrecorded.iter().filter(|path| is_nowhere(&new, path));
+    let gone = old.unrecorded.paths.iter().filter(|path| is_nowhere(&new, path));
     deleted.extend(gone.map(|path| (name(&old, path), Json::Null)));
-    let begun = new.unrecorded.iter().filter(|path| is_nowhere(&old, path));
+    let begun = new.unrecorded.paths.iter().filter(|path| is_nowhere(&old, path));
     added.extend(begun.map(|path| (name(&new, path), Json::Null)));
     for (before, after) in &changes.renamed {
         renamed.push(((name(&old, before), name(&new, after)), hash(&old, before)));

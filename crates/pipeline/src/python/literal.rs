@@ -56,7 +56,7 @@ impl Literal {
     pub(super) fn recorded(self) -> ParamsRead {
         let mut recorder = Recorder::default();
         let value = recorder.value(self);
-        ParamsRead { value, unrecordable: recorder.unrecordable }
+        ParamsRead { value, unrecordable: recorder.unrecordable, start: None }
     }
 }
 

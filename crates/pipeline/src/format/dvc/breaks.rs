@@ -1,7 +1,8 @@
 //! What DVC's reader takes in YAML and ours does not: line ends of Unicode inside a scalar, and halves of surrogate pairs.
 //!
 //! U+0085, U+2028 and U+2029 end a line for DVC's reader in the middle of one: blanks beside them go, the first is a blank,
-//! the others stay. Elsewhere than inside a scalar of one line their meaning is nobody's guess, and they are refused.
+//! the others stay; at the end of a plain scalar that ends its line they go too. Elsewhere than in a scalar of one line their
+//! meaning is nobody's guess, and they are refused.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -92,6 +93,8 @@ fn change(
         return None;
     }
     let is_break = |c: &char| BREAKS.contains(c);
+    // After a plain scalar that ends its line they end the line once more, and that is all.
+    let ends_line = matches!(chars.get(place.end), None | Some('\n' | '\r'));
     for (at, _) in written.iter().enumerate().filter(|(_, c)| is_break(c)) {
         let before = written[..at].iter().rev().find(|c| !blanks.contains(c) && !is_break(c));
         let after: String =
@@ -103,7 +106,9 @@ fn change(
             || matches!(before, Some('\\'))
             || after.starts_with('\\')
             || (is_plain
-                && (before.is_none_or(|c| ":-?".contains(*c)) || after.is_empty() || after.starts_with('#')));
+                && (before.is_none_or(|c| ":-?".contains(*c))
+                    || (after.is_empty() && !ends_line)
+                    || after.starts_with('#')));
         if is_doubtful {
             return None;
         }
@@ -111,7 +116,9 @@ fn change(
     let mut originals = written.iter().filter(|c| is_break(c));
     let value: Vec<char> =
         scalar.chars().map(|c| if c == free { *originals.next().unwrap_or(&c) } else { c }).collect();
-    let folded = folded(&value, blanks);
+    let is_kept = |c: &char| style != ScalarStyle::Plain || !(is_break(c) || blanks.contains(c));
+    let length = value.iter().rposition(is_kept).map_or(0, |last| last + 1);
+    let folded = folded(&value[..length], blanks);
     let spelling = if style == ScalarStyle::Plain && !folded.contains('\n') && !folded.contains(BREAKS) {
         folded
     } else {
@@ -174,6 +181,11 @@ mod tests {
             ("a: 'x\u{2028}\t\u{2028}it''s'\n", "x\u{2028}\u{2028}it's"),
             ("é: é\na: \"é\u{2028}x\\ty\"\n", "é\u{2028}x\ty"),
             ("b: [é, \u{85}]\na: x\n", ""),
+            ("a: x\u{2028}\n", "x"),
+            ("a: x\u{85}", "x"),
+            ("a: x \u{85} \u{2029}\r\nb: 1\n", "x"),
+            ("a: x\u{2028}y\u{2028}\nb: 1\n", "x\u{2028}y"),
+            ("a: x\u{2028}: 1\n", ""),
         ] {
             match read(text) {
                 Ok(value) => assert_eq!(value.get("a"), Some(&Value::from(expected)), "{text:?}"),

@@ -369,8 +369,8 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
     };
     map.insert("cmd".to_owned(), command);
     let spelled = |path, state: &FileState| {
-        let state = *state;
-        frame.texts(path).into_iter().map(move |text| (text, state, None))
+        let (state, is_old) = (*state, stage.unix_text.contains(path));
+        frame.texts(path).into_iter().map(move |text| Entry { text, state, is_old, told: None })
     };
     let deps = stage.deps.iter().flat_map(|(path, state)| spelled(path, state));
     let tag = |name: &SpecialName| {
@@ -381,11 +381,13 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
         })
     };
     let special = stage.special.iter().flat_map(|(name, state)| {
-        frame.special_texts(name).into_iter().map(move |text| (text, *state, tag(name)))
+        let (state, is_old) = (*state, false);
+        frame.special_texts(name).into_iter().map(move |text| Entry { text, state, is_old, told: tag(name) })
     });
     let outs = stage.outs.iter().flat_map(|(path, state)| spelled(path, state));
     let outside = stage.special_outs.iter().flat_map(|(name, state)| {
-        frame.special_texts(name).into_iter().map(move |text| (text, *state, None))
+        let (state, is_old) = (*state, false);
+        frame.special_texts(name).into_iter().map(move |text| Entry { text, state, is_old, told: None })
     });
     for (key, entries) in
         [("deps", deps.chain(special).collect::<Vec<_>>()), ("outs", outs.chain(outside).collect())]
@@ -400,15 +402,24 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
     Value::Map(map)
 }
 
-/// A path with its content, and with what is told in its place, under its key.
-type Entry<'a> = (String, FileState, Option<(&'a str, Value)>);
+/// A path with its content.
+struct Entry<'a> {
+    text: String,
+    state: FileState,
+    /// Whether DVC 1 or 2 made the digest.
+    is_old: bool,
+    /// What is told in its place, under its key.
+    told: Option<(&'a str, Value)>,
+}
 
 /// By path, what an entry says of a content.
 fn entries_value(mut entries: Vec<Entry<'_>>) -> Value {
-    entries.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-    let entry = |(path, state, told): Entry<'_>| {
-        let mut map =
-            IndexMap::from([("path".to_owned(), Value::Str(path)), ("hash".to_owned(), Value::from("md5"))]);
+    entries.sort_by(|a, b| a.text.cmp(&b.text));
+    let entry = |Entry { text, state, is_old, told }: Entry<'_>| {
+        let mut map = IndexMap::from([("path".to_owned(), Value::Str(text))]);
+        if !is_old {
+            map.insert("hash".to_owned(), Value::from("md5"));
+        }
         match told {
             Some((key @ "dataset", value)) => {
                 map.shift_remove("hash");
