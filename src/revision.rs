@@ -12,7 +12,7 @@ use base::{ProjectPath, Value};
 use cache::Blobs;
 use exec::Ledger;
 use indexmap::{IndexMap, IndexSet};
-use pipeline::{Dialect, Glob, OutKind, Pipeline};
+use pipeline::{Dialect, Glob, OutKind, Pipeline, StageId};
 use report::{Diff, DiffSide};
 use track::{Joined, Role, Run, RunId, RunStore, Search, SqliteStore, View};
 
@@ -407,13 +407,15 @@ struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
-    /// The text of such an out: DVC reads it from the cache.
+    /// The text of such an out: DVC reads it from the cache, but for one that the cache does not keep, of which nothing but
+    /// the results of stages may be there.
     fn text(&self, path: &ProjectPath) -> CliResult<Option<String>> {
-        let Some(producer) =
-            self.pipeline.graph.producer(path).filter(|_| self.project.dialect == Dialect::Dvc)
-        else {
-            return Ok(None);
+        let is_told = |producer: &StageId| {
+            let outs = &self.pipeline.stage(*producer).outs;
+            self.project.dialect == Dialect::Dvc
+                && outs.iter().any(|out| out.cache && out.path.contains(path))
         };
+        let Some(producer) = self.pipeline.graph.producer(path).filter(is_told) else { return Ok(None) };
         if self.ledger.get().is_none() {
             let _ = self.ledger.set(self.project.ledger(self.pipeline)?);
         }

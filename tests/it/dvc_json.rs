@@ -168,3 +168,41 @@ fn what_remotes_and_the_cache_lack() {
         same(&mut dvc, &sandbox, ".", command);
     }
 }
+
+/// A project whose files are committed: metrics, params and data of all kinds, declared and not.
+fn with_targets(dvc: &mut Dvc) -> Sandbox {
+    let sandbox = project(dvc);
+    let stages = "stages:\n  s:\n    cmd: cp in o; cp m0.json m.json; cp m0.json m2.json\n    deps: [in]\n    \
+                  outs: [o]\n    metrics: [m.json: {cache: false}, m2.json]\n";
+    sandbox.write("dvc.yaml", stages);
+    sandbox.write("in", "x\n");
+    sandbox.write("m0.json", "{\"acc\": 0.2}");
+    sandbox.write("md/b.json", "{\"w\": 2.0}");
+    sandbox.write("md/c.yaml", "w: 3.0\n");
+    sandbox.write("sub/p.yaml", "a: 1\n");
+    sandbox.write("raw.csv", "1\n");
+    sandbox.write("folder/a", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "raw.csv", "folder"]);
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.commit("all");
+    sandbox
+}
+
+#[test]
+fn a_metrics_file_that_is_gone_is_not_in_the_results_of_its_stage() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    sandbox.remove("m.json");
+    let told = same(&mut dvc, &sandbox, ".", "metrics show");
+    assert_eq!(told[""]["data"]["m.json"]["error"]["type"], "FileNotFoundError");
+    assert_eq!(told[""]["data"]["m2.json"]["data"]["acc"], 0.2);
+    let told = same(&mut dvc, &sandbox, ".", "metrics diff");
+    assert_eq!(told["m.json"]["acc"], json!({ "old": 0.2, "new": null }));
+    sandbox.git(["rm", "-q", "--cached", "m.json"]);
+    sandbox.commit("without it");
+    for command in
+        ["metrics show -a", "metrics diff", "metrics diff HEAD~1 HEAD", "metrics diff HEAD~1 --all"]
+    {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+}
