@@ -206,3 +206,37 @@ fn a_metrics_file_that_is_gone_is_not_in_the_results_of_its_stage() {
         same(&mut dvc, &sandbox, ".", command);
     }
 }
+
+#[test]
+fn metrics_of_files_and_folders_that_are_named() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    let told = same(&mut dvc, &sandbox, ".", "metrics show m.json");
+    assert_eq!(told, json!({ "": { "data": { "m.json": { "data": { "acc": 0.2 } } } } }));
+    let commands = [
+        "metrics show m2.json",
+        "metrics show -a m.json",
+        "metrics show md",
+        "metrics show -R md",
+        "metrics show -a md",
+        "metrics show m.json md/b.json",
+        "metrics show nowhere.json",
+        "metrics show -a nowhere.json",
+    ];
+    for command in commands {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    for command in
+        ["metrics show ../m.json", "metrics show -a ../m.json", "metrics show ../md", "metrics show p.yaml"]
+    {
+        same(&mut dvc, &sandbox, "sub", command);
+    }
+    sandbox.write("md/b.json", "{\"w\": 4.0}");
+    sandbox.remove("m2.json");
+    for command in commands {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    // A word that names a folder and a branch is the folder, as there.
+    sandbox.git(["branch", "md"]);
+    same(&mut dvc, &sandbox, ".", "metrics show md");
+}
