@@ -240,3 +240,57 @@ fn metrics_of_files_and_folders_that_are_named() {
     sandbox.git(["branch", "md"]);
     same(&mut dvc, &sandbox, ".", "metrics show md");
 }
+
+#[test]
+fn differences_at_targets_that_nothing_declares() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    sandbox.write("md/b.json", "{\"w\": 4.0}");
+    sandbox.write("md/d.json", "{\"w\": 4.0}");
+    sandbox.write("sub/p.yaml", "a: 2\n");
+    sandbox.write("raw.csv", "2\n");
+    sandbox.append("folder/a", "2\n");
+    sandbox.write("in", "y\n");
+    let told = same(&mut dvc, &sandbox, ".", "metrics diff --targets md/d.json");
+    assert_eq!(told, json!({ "md/d.json": { "w": { "old": null, "new": 4.0 } } }));
+    let told = same(&mut dvc, &sandbox, ".", "params diff --targets sub");
+    assert_eq!(told, json!({ "sub/p.yaml": { "a": { "old": 1, "new": 2, "diff": 1 } } }));
+    assert_eq!(same(&mut dvc, &sandbox, ".", "metrics diff --targets nowhere"), json!({}));
+    assert_eq!(same(&mut dvc, &sandbox, ".", "params diff --targets nowhere"), json!({}));
+    let told = same(&mut dvc, &sandbox, ".", "diff --targets raw.csv.dvc");
+    assert_eq!(told["modified"], json!([{ "path": "raw.csv" }]));
+    for command in [
+        "metrics diff --targets md",
+        "metrics diff --all --targets md",
+        "metrics diff --targets m.json",
+        "metrics diff --all --targets m.json m2.json",
+        "metrics diff HEAD HEAD --targets md",
+        "params diff --targets sub/p.yaml",
+        "params diff --deps --targets sub/p.yaml",
+        "diff --targets folder.dvc",
+        "diff --targets raw.csv.dvc folder",
+        "diff --targets s",
+        "diff --targets dvc.yaml",
+        "diff --targets dvc.yaml:s",
+    ] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    same(&mut dvc, &sandbox, "sub", "metrics diff --targets ../md");
+    same(&mut dvc, &sandbox, "sub", "diff --targets ../raw.csv.dvc");
+    sandbox.commit("more");
+    for command in [
+        "metrics diff HEAD~1 HEAD --targets md",
+        "params diff HEAD~1 HEAD --targets sub",
+        "params diff HEAD~1 --targets sub/p.yaml",
+    ] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    // For people it is a mistake.
+    pipe(&sandbox, &["metrics", "diff", "--targets", "nowhere"]).code(2).tells(&["neither state has values"]);
+    assert!(
+        pipe(&sandbox, &["metrics", "diff", "HEAD~1", "--targets", "md"])
+            .code(0)
+            .stdout
+            .contains("md/b.json")
+    );
+}

@@ -2,6 +2,7 @@
 
 use base::{FileState, ProjectPath};
 use cache::{Blobs, Difference, Files};
+use pipeline::Pipeline;
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
@@ -9,7 +10,7 @@ use crate::as_dvc;
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::recorded::{self, Bit, Unreadable};
-use crate::revision::Revision;
+use crate::revision::{Revision, pipeline_at};
 use crate::ui::Printer;
 
 use super::DiffArgs;
@@ -46,8 +47,8 @@ pub fn run(
     let is_for_dvc = args.json && as_dvc::is_asked(project);
     let of_workspace = states.1.is_none();
     let new = states.1.unwrap_or(Revision::Workspace);
-    let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
-    let targets = targets.collect::<Result<Vec<_>, _>>()?;
+    let places = places(args, project, [&old, &new], printer)?;
+    let targets: Vec<ProjectPath> = places.iter().flatten().cloned().collect();
     let mut unreadable = Unreadable::new();
     let unrecorded = [&old, &new].map(|revision| match revision {
         Revision::Commit(commit) if is_for_dvc => recorded::unrecorded_at(project, commit),
@@ -56,10 +57,10 @@ pub fn run(
     let [old, new] =
         [&old, &new].map(|revision| files(project, revision, &targets, &mut unreadable, printer));
     let (mut old, mut new) = (old?, new?);
-    for (target, text) in targets.iter().zip(&args.targets) {
-        let has_it = |path: &ProjectPath| target.contains(path);
+    for (places, text) in places.iter().zip(&args.targets) {
+        let has_it = |path: &ProjectPath| places.iter().any(|place| place.contains(path));
         let is_data = old.keys().chain(new.keys()).chain(unreadable.keys()).any(has_it);
-        if !is_data && !is_left_to_git(project, target, printer)? {
+        if !is_data && !is_left_to_git(project, places, printer)? {
             return Err(CliError::message(format!("neither state has data at `{text}`"))
                 .hint("without `--targets`, all data is compared; `pipe list -R` shows what there is"));
         }
@@ -96,11 +97,38 @@ pub fn run(
     recorded::tell_unreadable(&unreadable, printer)
 }
 
-/// Whether an out lies there that git keeps: its bytes are no data, and yet it is no mistake to name it.
-fn is_left_to_git(project: &Project, target: &ProjectPath, printer: Printer) -> CliResult<bool> {
+/// Where the data lies that each target names: there, or, of a stage, pointer or pipeline file, where one of the two
+/// states has its outs.
+fn places(
+    args: &DiffArgs,
+    project: &Project,
+    revisions: [&Revision; 2],
+    printer: Printer,
+) -> CliResult<Vec<Vec<ProjectPath>>> {
+    let mut pipelines = Vec::new();
+    for revision in revisions.iter().filter(|_| !args.targets.is_empty()) {
+        pipelines.extend(match revision {
+            Revision::Commit(commit) => pipeline_at(project, commit)?,
+            _ => Some(project.pipeline_if_any_beside_conflicts(printer)?),
+        });
+    }
+    let mut all = Vec::with_capacity(args.targets.len());
+    for target in &args.targets {
+        let of_state = |pipeline: &Pipeline| recorded::of_target(pipeline, &project.base, target);
+        let mut places: Vec<ProjectPath> = pipelines.iter().flat_map(of_state).collect();
+        if places.is_empty() {
+            places.push(ProjectPath::resolve(&project.base, target)?);
+        }
+        all.push(places);
+    }
+    Ok(all)
+}
+
+/// Whether outs lie there that git keeps: their bytes are no data, and yet it is no mistake to name them.
+fn is_left_to_git(project: &Project, places: &[ProjectPath], printer: Printer) -> CliResult<bool> {
     let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
     let mut outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).filter(|out| !out.cache);
-    Ok(outs.any(|out| target.contains(&out.path)))
+    Ok(outs.any(|out| places.iter().any(|place| place.contains(&out.path))))
 }
 
 /// The data of a state file by file, and its folders: of the workspace as it is, as far as it is not `unreadable`.
