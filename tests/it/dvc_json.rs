@@ -294,3 +294,28 @@ fn differences_at_targets_that_nothing_declares() {
             .contains("md/b.json")
     );
 }
+
+#[test]
+fn the_value_of_untracked_files_may_be_a_word_of_its_own() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    sandbox.write("raw.csv", "2\n");
+    sandbox.append("folder/a", "2\n");
+    sandbox.write("new", "");
+    let told = same(&mut dvc, &sandbox, ".", "data status --untracked-files all");
+    assert_eq!(told["untracked"], json!(["new"]));
+    assert!(told.get("uncommitted").is_some(), "{told}");
+    for command in [
+        "data status --untracked-files",
+        "data status --untracked-files=all",
+        "data status --untracked-files no",
+        "data status --untracked-files no raw.csv",
+        "data status --untracked-files all raw.csv",
+        "data status raw.csv --untracked-files",
+    ] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    let (code, ..) = dvc.call(&sandbox, &["data", "status", "--untracked-files", "raw.csv"]);
+    assert_ne!(code, 0);
+    pipe(&sandbox, &["data", "status", "--untracked-files", "raw.csv"]).code(2).tells(&["raw.csv"]);
+}
