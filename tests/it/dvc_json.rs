@@ -319,3 +319,34 @@ fn the_value_of_untracked_files_may_be_a_word_of_its_own() {
     assert_ne!(code, 0);
     pipe(&sandbox, &["data", "status", "--untracked-files", "raw.csv"]).code(2).tells(&["raw.csv"]);
 }
+
+#[test]
+fn of_an_out_that_is_named_no_other_is_told() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    sandbox.write("m.json", "{\"acc\": 3}");
+    sandbox.write("m2.json", "{\"acc\": 3}");
+    sandbox.append("folder/a", "2\n");
+    let told = same(&mut dvc, &sandbox, ".", "status m.json");
+    assert_eq!(told, json!({ "s": [{ "changed outs": { "m.json": "modified" } }] }));
+    let commands = [
+        "status o",
+        "status s",
+        "status m2.json",
+        "status -d m.json",
+        "status m.json m.json",
+        "status raw.csv",
+        "status folder",
+        "status folder.dvc",
+        "status folder/a",
+    ];
+    for command in commands {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    sandbox.write("in", "y\n");
+    sandbox.remove("o");
+    for command in commands {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    same(&mut dvc, &sandbox, "sub", "status ../m.json");
+}
