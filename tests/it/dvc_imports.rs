@@ -479,3 +479,43 @@ fn what_was_brought_is_placed_also_without_a_remote() {
     pipe(&ours, &["pull"]).code(2).tells(&["remote `gone` is not there"]);
     assert_eq!(ours.read("data/a"), "1\n");
 }
+
+#[test]
+fn a_relative_repository_is_as_it_was_typed_wherever_that_was() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = pair(&mut dvc);
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("sub/deep/kept", "");
+    }
+    let import = ["import", "../../source", "code"];
+    pipe(&ours, &[&["--cd", "sub"], &import[..]].concat()).code(0);
+    let (code, _, said) = dvc.call_in(&theirs.path("sub"), &import);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(text(&ours, "sub/code.dvc"), text(&theirs, "sub/code.dvc"));
+    assert!(ours.read("sub/code.dvc").contains("url: ../../source"));
+    let out = ["import", "../source", "code", "-o", "sub/other"];
+    pipe(&ours, &out).code(0);
+    dvc.ok(&theirs, &out);
+    assert_eq!(text(&ours, "sub/other.dvc"), text(&theirs, "sub/other.dvc"));
+    // Earlier versions had it start at the top.
+    pipe(&ours, &["import", "../source", "code", "-o", "sub/deep/early"]).code(0);
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("../source/code", "new\n");
+        commit(sandbox, "newer");
+    }
+    // Each reads what the other wrote.
+    let (code, _, said) = dvc.call_in(&ours.path("sub"), &["update", "code.dvc"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(ours.read("sub/code"), "new\n");
+    assert!(pipe(&theirs, &["status"]).code(0).stdout.contains("sub/code.dvc"));
+    pipe(&theirs, &["update", "sub/code.dvc", "sub/other.dvc"]).code(0);
+    pipe(&ours, &["--cd", "sub/deep", "update", "early.dvc"]).code(0);
+    for (sandbox, file) in [(&theirs, "sub/code"), (&theirs, "sub/other"), (&ours, "sub/deep/early")] {
+        assert_eq!(sandbox.read(file), "new\n", "{file}");
+    }
+    // Also without any copy of it, from a folder where the way leads elsewhere.
+    theirs.remove("sub/code");
+    theirs.remove(".dvc/cache");
+    pipe(&theirs, &["--cd", "sub/deep", "pull", "../code.dvc"]).code(0);
+    assert_eq!(theirs.read("sub/code"), "new\n");
+}
