@@ -1,5 +1,7 @@
 //! Data that projects of DVC import from elsewhere, beside `dvc` itself and in both directions.
 
+use std::collections::BTreeSet;
+
 use crate::dvc_tool::{Dvc, pipe, project, stale};
 use crate::harness::Sandbox;
 
@@ -314,6 +316,8 @@ fn what_a_repository_has_is_listed_as_by_dvc() {
                     entry["isdir"].clone(),
                     entry["isexec"].clone(),
                     entry["isout"].clone(),
+                    entry["md5"].clone(),
+                    entry.as_object().map(|entry| entry.keys().cloned().collect::<BTreeSet<_>>()),
                 )
             };
             let mut told: Vec<_> = json.iter().map(facts).collect();
@@ -343,6 +347,17 @@ fn what_a_repository_has_is_listed_as_by_dvc() {
         let ours = pipe(&sandbox, &arguments).code(0).stdout;
         assert_eq!(sorted(ours), sorted(dvc.ok(&sandbox, &arguments)), "{arguments:?}");
     }
+    // A tree has columns before it.
+    let flags = ["list", "../source", "--tree", "--size", "--show-hash"];
+    let hashes = |text: &str| text.matches(".dir").count();
+    let theirs = dvc.ok(&sandbox, &flags);
+    assert!(hashes(&theirs) > 0, "{theirs}");
+    let ours = pipe(&sandbox, &flags).code(0).stdout;
+    assert_eq!(
+        ours.lines().filter(|line| line.contains("── ")).count(),
+        theirs.matches("── ").count(),
+        "{ours}"
+    );
     let said = pipe(&sandbox, &["list", "../source", "--size", "code"]).code(0).stdout;
     assert!(said.contains("2 B"), "{said}");
     pipe(&sandbox, &["list", "../source", "none"]).code(2).tells(&["has no `none`"]);
@@ -379,9 +394,8 @@ fn what_is_imported_may_go_to_the_remote_alone() {
     for folder in ["../main", "../store"] {
         assert_eq!(files(&ours, folder), files(&theirs, folder));
     }
-    let lines = |sandbox: &Sandbox| {
-        sandbox.read(".gitignore").lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
-    };
+    let lines =
+        |sandbox: &Sandbox| sandbox.read(".gitignore").lines().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(lines(&ours), lines(&theirs));
     for path in ["file", "f", ".dvc/cache/files"] {
         assert!(!ours.exists(path), "{path}");
