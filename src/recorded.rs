@@ -333,6 +333,20 @@ pub fn tell_unreadable(unreadable: &Unreadable, printer: Printer) -> CliResult {
     if unreadable.is_empty() { Ok(()) } else { Err(CliError::silent(ErrorKind::Unable)) }
 }
 
+/// The data that a target names which is no path of data: the outs of a stage, or of a pointer or pipeline file.
+pub fn of_target(pipeline: &Pipeline, base: &ProjectPath, target: &str) -> Vec<ProjectPath> {
+    let place = |out: &pipeline::Out| out.glob.as_ref().map_or(&out.path, |glob| glob.base()).clone();
+    let is_data = |path: &ProjectPath| {
+        let mut outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).map(place);
+        outs.any(|out| out.contains(path) || path.contains(&out))
+    };
+    if ProjectPath::resolve(base, target).is_ok_and(|path| is_data(&path)) {
+        return Vec::new();
+    }
+    let stages = pipeline.targets(&[target], base).unwrap_or_default();
+    stages.iter().flat_map(|id| &pipeline.stage(*id).outs).map(place).collect()
+}
+
 /// How data is named: folders with a slash behind them.
 pub fn named(path: &ProjectPath, state: Option<&FileState>) -> String {
     let slash = if state.is_some_and(FileState::is_folder) { "/" } else { "" };

@@ -12,7 +12,7 @@ use base::{ProjectPath, Value};
 use cache::Blobs;
 use exec::Ledger;
 use indexmap::{IndexMap, IndexSet};
-use pipeline::{Dialect, Glob, OutKind, Pipeline};
+use pipeline::{Dialect, Glob, OutKind, Pipeline, StageId};
 use report::{Diff, DiffSide};
 use track::{Joined, Role, Run, RunId, RunStore, Search, SqliteStore, View};
 
@@ -57,9 +57,10 @@ pub struct Readable {
 }
 
 impl Readable {
-    /// Whether a file of this name was looked at, however that ended.
-    pub fn tells_of(&self, file: &str) -> bool {
-        self.side.contains_key(file) || self.faults.iter().any(|(path, _)| path.as_str() == file)
+    /// Whether a file at or below `place` was looked at and found, however that ended.
+    pub fn tells_of(&self, place: &ProjectPath) -> bool {
+        self.side.keys().any(|file| is_at(file, place))
+            || self.faults.iter().any(|(path, _)| place.contains(path))
     }
 
     /// Names the files as one does who stands in the folder `base`.
@@ -68,11 +69,19 @@ impl Readable {
         self.side = side.into_iter().map(|(file, values)| (seen_from(&file, base), values)).collect();
     }
 
-    /// Forgets all other files.
-    pub fn retain(&mut self, wanted: &BTreeSet<String>) {
-        self.side.retain(|file, _| wanted.contains(file));
-        self.faults.retain(|(path, _)| wanted.contains(path.as_str()));
+    /// Forgets all files but those at or below the paths `wanted`.
+    pub fn retain(&mut self, wanted: &[ProjectPath]) {
+        let is_wanted = |path: &ProjectPath| wanted.iter().any(|place| place.contains(path));
+        self.side.retain(|file, _| wanted.iter().any(|place| is_at(file, place)));
+        self.values.retain(|file, _| wanted.iter().any(|place| is_at(file, place)));
+        self.absent.retain(is_wanted);
+        self.faults.retain(|(path, _)| is_wanted(path));
     }
+}
+
+/// Whether a file lies at or below `place`.
+fn is_at(file: &str, place: &ProjectPath) -> bool {
+    ProjectPath::from_record(file).is_ok_and(|path| place.contains(&path))
 }
 
 /// How a file of the project is named in the folder `base`.
@@ -122,7 +131,7 @@ impl Revision {
     }
 
     /// The metrics at or below the paths `targets`, or all where there is none. A file that is named need not be
-    /// declared.
+    /// declared, and neither need, in projects of DVC, the files of a folder.
     ///
     /// # Errors
     /// As [`Revision::metrics`].
@@ -130,35 +139,27 @@ impl Revision {
         if targets.is_empty() {
             return self.metrics(project);
         }
+        let named = (project.dialect == Dialect::Dvc).then_some(targets);
         let mut readable = match self {
             // Files can be named where there is no pipeline at all.
-            Revision::Workspace if project.pipeline_file().is_err() => Readable::default(),
-            _ => self.metrics(project)?,
+            Revision::Workspace if project.pipeline_file().is_err() && named.is_none() => Readable::default(),
+            _ => self.metrics_among(project, named)?,
         };
-        let is_meant = |path: &str| {
-            let path = ProjectPath::from_record(path);
-            path.is_ok_and(|path| targets.iter().any(|target| target.contains(&path)))
-        };
-        readable.side.retain(|path, _| is_meant(path));
-        readable.values.retain(|path, _| is_meant(path));
-        readable.absent.retain(|path| is_meant(path.as_str()));
-        readable.faults.retain(|(path, _)| is_meant(path.as_str()));
-        for target in targets {
-            let is_known = readable.side.contains_key(target.as_str())
-                || readable.absent.contains(target)
-                || readable.faults.iter().any(|(path, _)| path == target);
+        readable.retain(targets);
+        for file in self.each_file(project, targets.to_vec()) {
+            let is_known = readable.tells_of(&file) || readable.absent.contains(&file);
             let text = match self {
-                _ if is_known => None,
-                Revision::Workspace if target.to_path(&project.root).is_file() => {
-                    disk::read_text_optional(&target.to_path(&project.root))?
+                _ if is_known => continue,
+                Revision::Workspace if file.to_path(&project.root).is_file() => {
+                    disk::read_text_optional(&file.to_path(&project.root)).map_err(CliError::from)
                 }
                 Revision::Commit(commit) => {
-                    let bytes = project.git().and_then(|git| git.file(commit, target).ok().flatten());
-                    bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                    let bytes = project.git().and_then(|git| git.file(commit, &file).ok().flatten());
+                    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
                 }
-                _ => None,
+                _ => Ok(None),
             };
-            readable.insert(self, project.dialect, target, Ok(text));
+            readable.insert(self, project.dialect, &file, text);
         }
         Ok(readable)
     }
@@ -168,12 +169,21 @@ impl Revision {
     /// # Errors
     /// When the state itself cannot be read; what is wrong with single files is told beside the others.
     pub fn metrics(&self, project: &Project) -> CliResult<Readable> {
+        self.metrics_among(project, None)
+    }
+
+    /// The same of the files and folders `named`, as far as it is told which files a state has.
+    fn metrics_among(&self, project: &Project, named: Option<&[ProjectPath]>) -> CliResult<Readable> {
         let mut readable = Readable::default();
+        let meant = |pipeline: &Pipeline| named.map_or_else(|| metrics_files(pipeline), <[_]>::to_vec);
         match self {
             Revision::Workspace => {
-                let pipeline = project.pipeline()?;
+                let pipeline = match named {
+                    Some(_) => project.pipeline_if_any()?,
+                    None => project.pipeline()?,
+                };
                 let recorded = Recorded { project, pipeline: &pipeline, ledger: OnceCell::new() };
-                for path in self.each_file(project, metrics_files(&pipeline)) {
+                for path in self.each_file(project, meant(&pipeline)) {
                     let text = match disk::read_text_optional(&path.to_path(&project.root)) {
                         Ok(None) => recorded.text(&path),
                         text => text.map_err(CliError::from),
@@ -187,7 +197,7 @@ impl Revision {
                     return Ok(readable);
                 };
                 let committed = Committed::new(project, commit, &pipeline);
-                for path in self.each_file(project, metrics_files(&pipeline)) {
+                for path in self.each_file(project, meant(&pipeline)) {
                     readable.insert(self, project.dialect, &path, committed.text(&path));
                 }
             }
@@ -407,13 +417,15 @@ struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
-    /// The text of such an out: DVC reads it from the cache.
+    /// The text of such an out: DVC reads it from the cache, but for one that the cache does not keep, of which nothing but
+    /// the results of stages may be there.
     fn text(&self, path: &ProjectPath) -> CliResult<Option<String>> {
-        let Some(producer) =
-            self.pipeline.graph.producer(path).filter(|_| self.project.dialect == Dialect::Dvc)
-        else {
-            return Ok(None);
+        let is_told = |producer: &StageId| {
+            let outs = &self.pipeline.stage(*producer).outs;
+            self.project.dialect == Dialect::Dvc
+                && outs.iter().any(|out| out.cache && out.path.contains(path))
         };
+        let Some(producer) = self.pipeline.graph.producer(path).filter(is_told) else { return Ok(None) };
         if self.ledger.get().is_none() {
             let _ = self.ledger.set(self.project.ledger(self.pipeline)?);
         }

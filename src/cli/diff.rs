@@ -38,7 +38,7 @@ pub struct DiffArgs {
     /// Take the words for revisions and compare the data, also where a stage or run is called so
     #[arg(long)]
     data: bool,
-    /// Compare only these files and folders, and what is in them
+    /// Compare only these files and folders, and what is in them, or the data of these stages, pointers and pipeline files
     #[arg(long, value_name = "PATH", num_args = 1..)]
     targets: Vec<String>,
     /// Leave out which data that changed the cache lacks

@@ -158,9 +158,11 @@ pub fn name_of(source: &str) -> CliResult<&str> {
     Ok(name)
 }
 
-/// The URL of a repository as it is recorded: a path is relative to the project's root.
+/// The URL of a repository as it is recorded: a path is relative to the project's root, and in projects of DVC as it was
+/// typed.
 fn repository_url(project: &Project, url: &str) -> CliResult<String> {
-    if !is_local(url) || url.starts_with('/') || project.base.is_root() {
+    let is_as_typed = project.dialect == Dialect::Dvc;
+    if is_as_typed || !is_local(url) || url.starts_with('/') || project.base.is_root() {
         return Ok(url.to_owned());
     }
     relative(&project.root, &cache::lexical(&project.base.to_path(&project.root).join(url)))

@@ -12,6 +12,7 @@ use clap::Args;
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
+use crate::as_dvc;
 use crate::error::{CliError, CliResult};
 use crate::import::Kept;
 use crate::project::Project;
@@ -40,7 +41,7 @@ pub struct ListArgs {
     #[arg(short = 'R', long)]
     recursive: bool,
     /// Draw the files in folders as a tree
-    #[arg(short = 'T', long, conflicts_with_all = ["json", "recursive", "size", "show_hash"])]
+    #[arg(short = 'T', long, conflicts_with_all = ["json", "recursive"])]
     tree: bool,
     /// Of folders, list no more than so many levels, with `--recursive` or `--tree`
     #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -91,7 +92,13 @@ struct Data {
     kept: BTreeMap<ProjectPath, Kept>,
     /// How large the files are. Of one that is not here, nothing tells: a manifest of DVC has no sizes.
     sizes: BTreeMap<ProjectPath, u64>,
+    /// Whether it is that of a project of DVC.
+    is_of_dvc: bool,
 }
+
+/// Of which nothing is known.
+const UNKNOWN: Entry =
+    Entry { size: 0, is_sized: false, files: 0, state: None, is_out: false, executable: false };
 
 /// An entry of a listing.
 #[derive(Default)]
@@ -218,7 +225,7 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
         false => workspace.blobs.size(&state.digest),
     };
     let sizes = files.iter().filter_map(|(path, state)| Some((path.clone(), size(path, state)?))).collect();
-    Ok(Data { recorded, files, sizes, ..Data::default() })
+    Ok(Data { recorded, files, sizes, is_of_dvc: as_dvc::is_asked(project), ..Data::default() })
 }
 
 /// What lies at or below `place`.
@@ -252,21 +259,20 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
         None => args.place.at(args.rev.as_ref())?.files(printer)?,
     };
     let entries = entries(&place, &data, args.depth());
-    if args.tree {
-        printer.data(tree::drawn(&place.to_string(), entries.keys()));
-        return Ok(());
-    }
     if args.json {
         let entries = entries.iter().map(|(name, entry)| {
-            let digest = entry.state.map(|state| state.digest);
             let mut json = json!({
                 "path": name.trim_end_matches('/'),
                 "isdir": name.ends_with('/'),
                 "isout": entry.is_out,
                 "isexec": entry.executable,
                 "size": entry.is_sized.then_some(entry.size),
-                "digest": digest,
             });
+            if data.is_of_dvc {
+                json["md5"] = json!(entry.state.as_ref().map(as_dvc::hash));
+                return json;
+            }
+            json["digest"] = json!(entry.state.map(|state| state.digest));
             if name.ends_with('/') {
                 json["files"] = entry.files.into();
             }
@@ -282,14 +288,20 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
     if args.size {
         columns.push(Column::text("size").kept());
     }
+    let names: Vec<(String, Option<&Entry>)> = match args.tree {
+        true => tree::drawn(&place.to_string(), &entries),
+        false => entries.iter().map(|(name, entry)| (one_line(name).to_string(), Some(entry))).collect(),
+    };
     if columns.is_empty() {
-        for name in entries.keys() {
-            printer.data_line(one_line(name));
+        for (name, _) in names {
+            printer.data_line(name);
         }
         return Ok(());
     }
     let mut table = Table::new(columns.into_iter().chain([Column::text("path").kept().whole()]).collect());
-    for (name, entry) in &entries {
+    for (name, entry) in names {
+        // Of a folder that stands above what is listed, nothing is told.
+        let entry = entry.unwrap_or(&UNKNOWN);
         let mut row = Vec::new();
         if args.show_hash {
             row.push(entry.state.map_or(Cell::Missing, |state| Cell::text(state.digest.to_string())));
@@ -335,7 +347,7 @@ pub fn du(args: &DuArgs, printer: Printer) -> CliResult {
 
 /// Entries by name below `place`, folders with a slash: all files down to so many levels, and the folders that have more.
 fn entries(place: &ProjectPath, data: &Data, depth: usize) -> BTreeMap<String, Entry> {
-    let Data { recorded, files, kept, sizes } = data;
+    let Data { recorded, files, kept, sizes, .. } = data;
     let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
     let kept_files = kept.iter().map(|(path, kept)| (path, None, kept.executable));
     let data_files = files.iter().map(|(path, state)| (path, Some(state), state.executable));

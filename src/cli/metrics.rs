@@ -35,9 +35,10 @@ pub fn run(command: &MetricsCommand, printer: Printer) -> CliResult {
         MetricsCommand::Show(args) => show::run(args, &project, printer),
         MetricsCommand::Diff(args) => {
             let Some((old, new)) = args.sides.revisions(&project, printer)? else { return Ok(()) };
+            let targets = args.sides.targets(&project)?;
             let sides = (
-                as_dvc::or_nothing(&project, old.metrics(&project))?,
-                as_dvc::or_nothing(&project, new.metrics(&project))?,
+                as_dvc::or_nothing(&project, old.metrics_of(&project, &targets))?,
+                as_dvc::or_nothing(&project, new.metrics_of(&project, &targets))?,
             );
             args.sides.show(&project, (&old, &new), sides, true, printer)
         }

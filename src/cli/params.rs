@@ -1,9 +1,8 @@
 //! `pipe params diff`: what changed between two states' parameters.
 
-use std::collections::BTreeSet;
-
 use base::ProjectPath;
 use clap::{Args, Subcommand};
+use pipeline::Dialect;
 use report::{Diff, DiffOptions};
 
 use crate::as_dvc;
@@ -39,7 +38,7 @@ pub struct SidesArgs {
     /// The new state, named likewise [default: workspace]
     #[arg(value_name = "B")]
     new: Option<String>,
-    /// Compare the values in these files alone
+    /// Compare the values in these files alone, and in what lies in these folders; they need not be declared
     #[arg(long, value_name = "FILE", num_args = 1..)]
     targets: Vec<String>,
     /// Show values that are equal, too
@@ -73,8 +72,11 @@ impl SidesArgs {
         Ok(Some((old, new)))
     }
 
-    /// The files whose values alone are compared.
-    fn targets(&self, project: &Project) -> CliResult<Vec<ProjectPath>> {
+    /// The files and folders whose values alone are compared.
+    ///
+    /// # Errors
+    /// When one of them lies outside the project.
+    pub fn targets(&self, project: &Project) -> CliResult<Vec<ProjectPath>> {
         let targets = self.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
         Ok(targets.collect::<Result<_, _>>()?)
     }
@@ -92,22 +94,26 @@ impl SidesArgs {
         metrics: bool,
         printer: Printer,
     ) -> CliResult {
-        let mut wanted = BTreeSet::new();
-        for (target, file) in self.targets.iter().zip(self.targets(project)?) {
-            let file = file.spelled().to_owned();
-            let is_all_read = old.whole.is_none() && new.whole.is_none();
-            if is_all_read && !old.tells_of(&file) && !new.tells_of(&file) {
-                return Err(CliError::message(format!("neither state has values in a file `{target}`"))
-                    .hint("without `--targets`, the values of all files are compared"));
+        let is_for_dvc = self.format.json && as_dvc::is_asked(project);
+        let wanted = self.targets(project)?;
+        let is_all_read = old.whole.is_none() && new.whole.is_none();
+        for (target, place) in self.targets.iter().zip(&wanted) {
+            if is_all_read && !old.tells_of(place) && !new.tells_of(place) {
+                let fault = CliError::message(format!("neither state has values in a file `{target}`"))
+                    .hint("without `--targets`, the values of all files are compared");
+                // Nothing differs there, which DVC's scripts take as well.
+                if !is_for_dvc {
+                    return Err(fault);
+                }
+                as_dvc::tell([fault], printer);
             }
-            wanted.insert(file);
         }
         if !wanted.is_empty() {
             old.retain(&wanted);
             new.retain(&wanted);
         }
         let whole = [&mut old, &mut new].map(|side| side.whole.take()).into_iter().flatten();
-        if self.format.json && as_dvc::is_asked(project) {
+        if is_for_dvc {
             let which = as_dvc::Which { all: self.all, metrics };
             let all = as_dvc::diff(&old.side, &new.side, which, &project.base);
             printer.data_line(as_dvc::text(&all)?);
@@ -156,8 +162,11 @@ pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let Some((old, new)) = args.sides.revisions(&project, printer)? else { return Ok(()) };
     // A run recorded only what stages depend on: more would look added or removed.
-    let declared = args.deps || [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
     let targets = args.sides.targets(&project)?;
+    // DVC shows all of a file that is named.
+    let is_named = project.dialect == Dialect::Dvc && !targets.is_empty();
+    let has_run = [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
+    let declared = (args.deps && !is_named) || has_run;
     let which = match (declared, targets.as_slice()) {
         (true, _) => Which::Declared,
         (false, []) => Which::Told,

@@ -1,6 +1,6 @@
 //! Which stages a command is about: targets, and the flags that widen or narrow what they name.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use base::ProjectPath;
 use clap::Args;
@@ -127,6 +127,31 @@ impl SelectArgs {
     /// Whether there is no choice. DVC takes no notice of `-R` without a target.
     fn names_none(&self, project: &Project) -> bool {
         self.targets.is_empty() && (!self.recursive || project.dialect == Dialect::Dvc)
+    }
+
+    /// The outs that are named themselves, or in which something is, by their stage: of the others of it DVC tells nothing.
+    /// None of a stage that is named as well.
+    pub fn outs_of_dvc(&self, pipeline: &Pipeline, project: &Project) -> HashMap<StageId, Vec<ProjectPath>> {
+        let mut outs: HashMap<StageId, Vec<ProjectPath>> = HashMap::new();
+        if self.glob || self.recursive || self.pipeline || self.downstream {
+            return outs;
+        }
+        let mut whole = Vec::new();
+        for target in &self.targets {
+            let path = ProjectPath::resolve(&project.base, target).ok();
+            let stages = pipeline.targets(&[target], &project.base).unwrap_or_default();
+            // The name of a stage goes first.
+            let of_out = path.zip(stages.first().copied()).filter(|(path, id)| {
+                let address = &pipeline.stage(*id).address;
+                stages.len() == 1 && address.name != *target && pipeline.graph.producer(path) == Some(*id)
+            });
+            match of_out {
+                Some((path, id)) => outs.entry(id).or_default().push(path),
+                None => whole.extend(stages),
+            }
+        }
+        outs.retain(|id, _| !whole.contains(id));
+        outs
     }
 
     fn named(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {

@@ -158,8 +158,11 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let running = exec::running(&project.job_folder(), &project.pipe_path("lock"));
     if args.json && as_dvc::is_asked(&project) {
         let named = args.select.stages_of_dvc(&pipeline, &project)?;
-        plan.retain(|(id, _)| args.with_deps || named.contains(id));
-        let all = dvc::status(inside, &plan, &updates, &project.base);
+        let outs = args.select.outs_of_dvc(&pipeline, &project);
+        // What an out needs is not told.
+        let is_with_deps = args.with_deps && !named.iter().all(|id| outs.contains_key(id));
+        plan.retain(|(id, _)| is_with_deps || named.contains(id));
+        let all = dvc::status(inside, &plan, (&updates, &outs), &project.base);
         printer.data_line(serde_json::to_string_pretty(&all).expect("plain data"));
         return if updates.unasked { Err(CliError::silent(ErrorKind::Unable)) } else { Ok(()) };
     }

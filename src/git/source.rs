@@ -71,6 +71,13 @@ pub fn is_local(url: &str) -> bool {
     }
 }
 
+/// Whether a folder is a repository, bare ones too.
+pub fn is_repository(folder: &Path) -> bool {
+    let is_bare =
+        || folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir();
+    folder.join(".git").exists() || is_bare()
+}
+
 /// The commit that a repository elsewhere has at `rev`, or at the tip of its default branch; `None` when it has none of
 /// that name. Brings nothing.
 ///

@@ -23,7 +23,7 @@ pub use repository::Repository;
 
 /// Where what is brought goes, and what is needed on the way.
 pub struct Depot<'a> {
-    /// Relative URLs of repositories start here.
+    /// Relative URLs of repositories start here, where [`Depot::start`] finds no other place.
     pub root: PathBuf,
     /// A folder of our own, for repositories and what is half done.
     pub folder: PathBuf,
@@ -100,7 +100,7 @@ impl<'a> Depot<'a> {
         is_looked_at: bool,
     ) -> CliResult<Brought> {
         let Some(repo) = &import.repo else { return place::bring(self, import, wdir, is_looked_at) };
-        let repository = Repository::open(self, repo, which)?;
+        let repository = Repository::open(self, &self.start(repo, wdir), repo, which)?;
         let mut import = import.clone();
         if let Some(repo) = &mut import.repo {
             repo.rev_lock = Some(repository.commit.clone());
@@ -110,6 +110,22 @@ impl<'a> Depot<'a> {
             false => Some(repository.bring(&import.path)?),
         };
         Ok(Brought { state, import })
+    }
+
+    /// Where the URL of a repository starts that is a relative path and stands in a pointer in the folder `wdir`. In projects
+    /// of DVC, it is as somebody typed it, and so it is read where the command is called, else where the pointer lies, which
+    /// are the same for who types it, else at the top, where earlier versions of pipe had it start: where the first of these
+    /// ways leads to a repository.
+    pub fn start(&self, repo: &Repo, wdir: &Path) -> PathBuf {
+        let is_relative = git_source::is_local(&repo.url) && !repo.url.starts_with('/');
+        let here = match self.project {
+            Some(project) if is_relative && project.dialect == Dialect::Dvc => {
+                project.base.to_path(&self.root)
+            }
+            _ => return self.root.clone(),
+        };
+        let leads = |from: &PathBuf| git_source::is_repository(&cache::lexical(&from.join(&repo.url)));
+        [here, wdir.to_owned()].into_iter().find(leads).unwrap_or_else(|| self.root.clone())
     }
 
     /// Files at `root`, to be stored where things are brought to.
@@ -244,23 +260,24 @@ pub fn update_of(
     import: &Import,
 ) -> CliResult<Option<Update>> {
     let data_if = |is_other: bool| is_other.then_some(Update::Data);
+    let wdir = stage.wdir.to_path(&project.root);
     let Some(repo) = &import.repo else {
-        let wdir = stage.wdir.to_path(&project.root);
         return Ok(data_if(
             import.follows && !import.is_same(&depot.bring(import, &wdir, Which::Newest, true)?.import),
         ));
     };
     // What was never brought has nothing to differ from.
     let Some(locked) = &repo.rev_lock else { return Ok(None) };
+    let start = depot.start(repo, &wdir);
     let tip = if repo.rev.as_deref().is_some_and(git_source::is_relative) {
-        Some(Repository::open(depot, repo, Which::Newest)?.commit)
+        Some(Repository::open(depot, &start, repo, Which::Newest)?.commit)
     } else {
-        git_source::tip(&repository::address(&project.root, &repo.url)?, repo.rev.as_deref())?
+        git_source::tip(&repository::address(&start, &repo.url)?, repo.rev.as_deref())?
     };
     Ok(match tip {
         Some(tip) if tip == *locked => None,
         // Where the two cannot be compared, it is known that there is another commit.
-        Some(tip) => match is_other(depot, (repo, &import.path), &tip, locked).unwrap_or(true) {
+        Some(tip) => match is_other(depot, &start, (repo, &import.path), [&tip, locked]).unwrap_or(true) {
             true => Some(Update::Data),
             false => (project.dialect == Dialect::Dvc).then_some(Update::Commits),
         },
@@ -270,11 +287,16 @@ pub fn update_of(
 }
 
 /// Whether two commits of a repository have different data at a path.
-fn is_other(depot: &Depot<'_>, (repo, path): (&Repo, &str), now: &str, then: &str) -> CliResult<bool> {
+fn is_other(
+    depot: &Depot<'_>,
+    start: &Path,
+    (repo, path): (&Repo, &str),
+    [now, then]: [&str; 2],
+) -> CliResult<bool> {
     // One after the other, since each holds the copy of the repository.
     let content = |commit: &str, is_close| {
         let repo = Repo { rev_lock: Some(commit.to_owned()), has_more: false, ..repo.clone() };
-        Repository::open(depot, &repo, Which::Recorded)?.content(path, is_close)
+        Repository::open(depot, start, &repo, Which::Recorded)?.content(path, is_close)
     };
     let (new, old) = (content(now, false)?, content(then, false)?);
     Ok(match new.is_part && old.is_part && new != old {

@@ -60,12 +60,13 @@ pub fn address(root: &Path, url: &str) -> CliResult<String> {
 }
 
 impl<'a> Repository<'a> {
-    /// Opens it at the commit that was recorded, or at the one that is meant now. What is here of it is not asked for again.
+    /// Opens it at the commit that was recorded, or at the one that is meant now. A URL that is a relative path starts at
+    /// `start`. What is here of it is not asked for again.
     ///
     /// # Errors
     /// When it cannot be taken over, or has no such commit.
-    pub fn open(depot: &'a Depot<'a>, repo: &Repo, which: Which) -> CliResult<Self> {
-        let url = address(&depot.root, &repo.url)?;
+    pub fn open(depot: &'a Depot<'a>, start: &Path, repo: &Repo, which: Which) -> CliResult<Self> {
+        let url = address(start, &repo.url)?;
         // Each is held while it is read.
         if depot.chain.contains(&url) {
             let way: Vec<&str> = depot.chain.iter().chain([&url]).map(String::as_str).collect();

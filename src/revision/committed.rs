@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use base::{Digest, ProjectPath};
 use cache::TreeEntry;
-use pipeline::Pipeline;
+use pipeline::{Dialect, Pipeline};
 
 use super::blob_text;
 use crate::error::{CliError, CliResult};
@@ -44,6 +44,13 @@ impl<'a> Committed<'a> {
             return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
         }
         let Some(producer) = self.pipeline.graph.producer(path) else { return Ok(None) };
+        let outs = &self.pipeline.stage(producer).outs;
+        // What DVC left to git is nowhere else, though the cache may have it with a result of its stage.
+        if self.project.dialect == Dialect::Dvc
+            && outs.iter().any(|out| !out.cache && out.path.contains(path))
+        {
+            return Ok(None);
+        }
         let Some(outs) = self.outs(files, &self.pipeline.lock_file(producer))? else { return Ok(None) };
         let mut above = std::iter::successors(Some(path.clone()), ProjectPath::parent);
         let Some((out, digest)) = above.find_map(|path| outs.get_key_value(&path)) else { return Ok(None) };

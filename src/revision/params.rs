@@ -69,7 +69,11 @@ impl Revision {
                 Which::Told => &of_root[..],
                 Which::Of(files) => files,
             };
-            for file in more.iter().filter(|file| !readable.tells_of(file.spelled())).collect::<Vec<_>>() {
+            let more = match which {
+                Which::Of(_) => self.each_file(project, more.to_vec()),
+                Which::Declared | Which::Told => more.to_vec(),
+            };
+            for file in more.iter().filter(|file| !readable.tells_of(file)).collect::<Vec<_>>() {
                 self.read_more(project, file, &mut readable);
             }
         }

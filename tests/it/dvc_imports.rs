@@ -1,5 +1,7 @@
 //! Data that projects of DVC import from elsewhere, beside `dvc` itself and in both directions.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::dvc_json::same;
@@ -317,6 +319,8 @@ fn what_a_repository_has_is_listed_as_by_dvc() {
                     entry["isdir"].clone(),
                     entry["isexec"].clone(),
                     entry["isout"].clone(),
+                    entry["md5"].clone(),
+                    entry.as_object().map(|entry| entry.keys().cloned().collect::<BTreeSet<_>>()),
                 )
             };
             let mut told: Vec<_> = json.iter().map(facts).collect();
@@ -346,6 +350,17 @@ fn what_a_repository_has_is_listed_as_by_dvc() {
         let ours = pipe(&sandbox, &arguments).code(0).stdout;
         assert_eq!(sorted(ours), sorted(dvc.ok(&sandbox, &arguments)), "{arguments:?}");
     }
+    // A tree has columns before it.
+    let flags = ["list", "../source", "--tree", "--size", "--show-hash"];
+    let hashes = |text: &str| text.matches(".dir").count();
+    let theirs = dvc.ok(&sandbox, &flags);
+    assert!(hashes(&theirs) > 0, "{theirs}");
+    let ours = pipe(&sandbox, &flags).code(0).stdout;
+    assert_eq!(
+        ours.lines().filter(|line| line.contains("── ")).count(),
+        theirs.matches("── ").count(),
+        "{ours}"
+    );
     let said = pipe(&sandbox, &["list", "../source", "--size", "code"]).code(0).stdout;
     assert!(said.contains("2 B"), "{said}");
     pipe(&sandbox, &["list", "../source", "none"]).code(2).tells(&["has no `none`"]);
@@ -382,9 +397,8 @@ fn what_is_imported_may_go_to_the_remote_alone() {
     for folder in ["../main", "../store"] {
         assert_eq!(files(&ours, folder), files(&theirs, folder));
     }
-    let lines = |sandbox: &Sandbox| {
-        sandbox.read(".gitignore").lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
-    };
+    let lines =
+        |sandbox: &Sandbox| sandbox.read(".gitignore").lines().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(lines(&ours), lines(&theirs));
     for path in ["file", "f", ".dvc/cache/files"] {
         assert!(!ours.exists(path), "{path}");
@@ -517,4 +531,44 @@ fn what_was_never_brought_is_told_by_its_files() {
     let told =
         pipe(&sandbox, &["diff", "--json"]).code(0).tells(&["the files of kept cannot be told: "]).json();
     assert_eq!(told["deleted"], json!([{"path": "kept"}, {"path": "plain"}]), "{told}");
+}
+
+#[test]
+fn a_relative_repository_is_as_it_was_typed_wherever_that_was() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = pair(&mut dvc);
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("sub/deep/kept", "");
+    }
+    let import = ["import", "../../source", "code"];
+    pipe(&ours, &[&["--cd", "sub"], &import[..]].concat()).code(0);
+    let (code, _, said) = dvc.call_in(&theirs.path("sub"), &import);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(text(&ours, "sub/code.dvc"), text(&theirs, "sub/code.dvc"));
+    assert!(ours.read("sub/code.dvc").contains("url: ../../source"));
+    let out = ["import", "../source", "code", "-o", "sub/other"];
+    pipe(&ours, &out).code(0);
+    dvc.ok(&theirs, &out);
+    assert_eq!(text(&ours, "sub/other.dvc"), text(&theirs, "sub/other.dvc"));
+    // Earlier versions had it start at the top.
+    pipe(&ours, &["import", "../source", "code", "-o", "sub/deep/early"]).code(0);
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("../source/code", "new\n");
+        commit(sandbox, "newer");
+    }
+    // Each reads what the other wrote.
+    let (code, _, said) = dvc.call_in(&ours.path("sub"), &["update", "code.dvc"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(ours.read("sub/code"), "new\n");
+    assert!(pipe(&theirs, &["status"]).code(0).stdout.contains("sub/code.dvc"));
+    pipe(&theirs, &["update", "sub/code.dvc", "sub/other.dvc"]).code(0);
+    pipe(&ours, &["--cd", "sub/deep", "update", "early.dvc"]).code(0);
+    for (sandbox, file) in [(&theirs, "sub/code"), (&theirs, "sub/other"), (&ours, "sub/deep/early")] {
+        assert_eq!(sandbox.read(file), "new\n", "{file}");
+    }
+    // Also without any copy of it, from a folder where the way leads elsewhere.
+    theirs.remove("sub/code");
+    theirs.remove(".dvc/cache");
+    pipe(&theirs, &["--cd", "sub/deep", "pull", "../code.dvc"]).code(0);
+    assert_eq!(theirs.read("sub/code"), "new\n");
 }

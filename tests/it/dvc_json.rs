@@ -168,3 +168,185 @@ fn what_remotes_and_the_cache_lack() {
         same(&mut dvc, &sandbox, ".", command);
     }
 }
+
+/// A project whose files are committed: metrics, params and data of all kinds, declared and not.
+fn with_targets(dvc: &mut Dvc) -> Sandbox {
+    let sandbox = project(dvc);
+    let stages = "stages:\n  s:\n    cmd: cp in o; cp m0.json m.json; cp m0.json m2.json\n    deps: [in]\n    \
+                  outs: [o]\n    metrics: [m.json: {cache: false}, m2.json]\n";
+    sandbox.write("dvc.yaml", stages);
+    sandbox.write("in", "x\n");
+    sandbox.write("m0.json", "{\"acc\": 0.2}");
+    sandbox.write("md/b.json", "{\"w\": 2.0}");
+    sandbox.write("md/c.yaml", "w: 3.0\n");
+    sandbox.write("sub/p.yaml", "a: 1\n");
+    sandbox.write("raw.csv", "1\n");
+    sandbox.write("folder/a", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "raw.csv", "folder"]);
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.commit("all");
+    sandbox
+}
+
+#[test]
+fn a_metrics_file_that_is_gone_is_not_in_the_results_of_its_stage() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    sandbox.remove("m.json");
+    let told = same(&mut dvc, &sandbox, ".", "metrics show");
+    assert_eq!(told[""]["data"]["m.json"]["error"]["type"], "FileNotFoundError");
+    assert_eq!(told[""]["data"]["m2.json"]["data"]["acc"], 0.2);
+    let told = same(&mut dvc, &sandbox, ".", "metrics diff");
+    assert_eq!(told["m.json"]["acc"], json!({ "old": 0.2, "new": null }));
+    sandbox.git(["rm", "-q", "--cached", "m.json"]);
+    sandbox.commit("without it");
+    for command in
+        ["metrics show -a", "metrics diff", "metrics diff HEAD~1 HEAD", "metrics diff HEAD~1 --all"]
+    {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+}
+
+#[test]
+fn metrics_of_files_and_folders_that_are_named() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    let told = same(&mut dvc, &sandbox, ".", "metrics show m.json");
+    assert_eq!(told, json!({ "": { "data": { "m.json": { "data": { "acc": 0.2 } } } } }));
+    let commands = [
+        "metrics show m2.json",
+        "metrics show -a m.json",
+        "metrics show md",
+        "metrics show -R md",
+        "metrics show -a md",
+        "metrics show m.json md/b.json",
+        "metrics show nowhere.json",
+        "metrics show -a nowhere.json",
+    ];
+    for command in commands {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    for command in
+        ["metrics show ../m.json", "metrics show -a ../m.json", "metrics show ../md", "metrics show p.yaml"]
+    {
+        same(&mut dvc, &sandbox, "sub", command);
+    }
+    sandbox.write("md/b.json", "{\"w\": 4.0}");
+    sandbox.remove("m2.json");
+    for command in commands {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    // A word that names a folder and a branch is the folder, as there.
+    sandbox.git(["branch", "md"]);
+    same(&mut dvc, &sandbox, ".", "metrics show md");
+}
+
+#[test]
+fn differences_at_targets_that_nothing_declares() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    sandbox.write("md/b.json", "{\"w\": 4.0}");
+    sandbox.write("md/d.json", "{\"w\": 4.0}");
+    sandbox.write("sub/p.yaml", "a: 2\n");
+    sandbox.write("raw.csv", "2\n");
+    sandbox.append("folder/a", "2\n");
+    sandbox.write("in", "y\n");
+    let told = same(&mut dvc, &sandbox, ".", "metrics diff --targets md/d.json");
+    assert_eq!(told, json!({ "md/d.json": { "w": { "old": null, "new": 4.0 } } }));
+    let told = same(&mut dvc, &sandbox, ".", "params diff --targets sub");
+    assert_eq!(told, json!({ "sub/p.yaml": { "a": { "old": 1, "new": 2, "diff": 1 } } }));
+    assert_eq!(same(&mut dvc, &sandbox, ".", "metrics diff --targets nowhere"), json!({}));
+    assert_eq!(same(&mut dvc, &sandbox, ".", "params diff --targets nowhere"), json!({}));
+    let told = same(&mut dvc, &sandbox, ".", "diff --targets raw.csv.dvc");
+    assert_eq!(told["modified"], json!([{ "path": "raw.csv" }]));
+    for command in [
+        "metrics diff --targets md",
+        "metrics diff --all --targets md",
+        "metrics diff --targets m.json",
+        "metrics diff --all --targets m.json m2.json",
+        "metrics diff HEAD HEAD --targets md",
+        "params diff --targets sub/p.yaml",
+        "params diff --deps --targets sub/p.yaml",
+        "diff --targets folder.dvc",
+        "diff --targets raw.csv.dvc folder",
+        "diff --targets s",
+        "diff --targets dvc.yaml",
+        "diff --targets dvc.yaml:s",
+    ] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    same(&mut dvc, &sandbox, "sub", "metrics diff --targets ../md");
+    same(&mut dvc, &sandbox, "sub", "diff --targets ../raw.csv.dvc");
+    sandbox.commit("more");
+    for command in [
+        "metrics diff HEAD~1 HEAD --targets md",
+        "params diff HEAD~1 HEAD --targets sub",
+        "params diff HEAD~1 --targets sub/p.yaml",
+    ] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    // For people it is a mistake.
+    pipe(&sandbox, &["metrics", "diff", "--targets", "nowhere"]).code(2).tells(&["neither state has values"]);
+    assert!(
+        pipe(&sandbox, &["metrics", "diff", "HEAD~1", "--targets", "md"])
+            .code(0)
+            .stdout
+            .contains("md/b.json")
+    );
+}
+
+#[test]
+fn the_value_of_untracked_files_may_be_a_word_of_its_own() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    sandbox.write("raw.csv", "2\n");
+    sandbox.append("folder/a", "2\n");
+    sandbox.write("new", "");
+    let told = same(&mut dvc, &sandbox, ".", "data status --untracked-files all");
+    assert_eq!(told["untracked"], json!(["new"]));
+    assert!(told.get("uncommitted").is_some(), "{told}");
+    for command in [
+        "data status --untracked-files",
+        "data status --untracked-files=all",
+        "data status --untracked-files no",
+        "data status --untracked-files no raw.csv",
+        "data status --untracked-files all raw.csv",
+        "data status raw.csv --untracked-files",
+    ] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    let (code, ..) = dvc.call(&sandbox, &["data", "status", "--untracked-files", "raw.csv"]);
+    assert_ne!(code, 0);
+    pipe(&sandbox, &["data", "status", "--untracked-files", "raw.csv"]).code(2).tells(&["raw.csv"]);
+}
+
+#[test]
+fn of_an_out_that_is_named_no_other_is_told() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_targets(&mut dvc);
+    sandbox.write("m.json", "{\"acc\": 3}");
+    sandbox.write("m2.json", "{\"acc\": 3}");
+    sandbox.append("folder/a", "2\n");
+    let told = same(&mut dvc, &sandbox, ".", "status m.json");
+    assert_eq!(told, json!({ "s": [{ "changed outs": { "m.json": "modified" } }] }));
+    let commands = [
+        "status o",
+        "status s",
+        "status m2.json",
+        "status -d m.json",
+        "status m.json m.json",
+        "status raw.csv",
+        "status folder",
+        "status folder.dvc",
+        "status folder/a",
+    ];
+    for command in commands {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    sandbox.write("in", "y\n");
+    sandbox.remove("o");
+    for command in commands {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    same(&mut dvc, &sandbox, "sub", "status ../m.json");
+}

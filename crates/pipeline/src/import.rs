@@ -35,7 +35,8 @@ pub struct Import {
 /// The repository that imported data came from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Repo {
-    /// As it was named: a URL that git knows, or a path that is relative to the project's root.
+    /// As it was named: a URL that git knows, or a path that is relative to the project's root, in projects of DVC to where it
+    /// was typed.
     pub url: String,
     /// The branch, tag or commit that is followed; the default branch where there is none.
     pub rev: Option<String>,

@@ -33,7 +33,7 @@ pub struct StatusArgs {
     #[arg(long)]
     unchanged: bool,
     /// Tell also of files that neither pipe nor git knows
-    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_value = "no", default_missing_value = "all")]
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, default_value = "no", default_missing_value = "all")]
     untracked_files: Untracked,
     /// Tell also what the remote lacks
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use base::{FileState, ProjectPath};
 use cache::{Blobs, Difference, Files};
-use pipeline::Repo;
+use pipeline::{Pipeline, Repo};
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
@@ -12,7 +12,7 @@ use crate::import::{Depot, Repository, Which};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recorded::{self, Bit, Unreadable, Unrecorded};
-use crate::revision::Revision;
+use crate::revision::{Revision, pipeline_at};
 use crate::ui::Printer;
 
 use super::DiffArgs;
@@ -49,8 +49,8 @@ pub fn run(
     let is_for_dvc = args.json && as_dvc::is_asked(project);
     let of_workspace = states.1.is_none();
     let new = states.1.unwrap_or(Revision::Workspace);
-    let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
-    let targets = targets.collect::<Result<Vec<_>, _>>()?;
+    let places = places(args, project, [&old, &new], printer)?;
+    let targets: Vec<ProjectPath> = places.iter().flatten().cloned().collect();
     let mut unreadable = Unreadable::new();
     let unrecorded = [&old, &new].map(|revision| match revision {
         Revision::Commit(commit) if is_for_dvc => names_at(project, commit, &targets, printer),
@@ -59,10 +59,10 @@ pub fn run(
     let [old, new] =
         [&old, &new].map(|revision| files(project, revision, &targets, &mut unreadable, printer));
     let (mut old, mut new) = (old?, new?);
-    for (target, text) in targets.iter().zip(&args.targets) {
-        let has_it = |path: &ProjectPath| target.contains(path);
+    for (places, text) in places.iter().zip(&args.targets) {
+        let has_it = |path: &ProjectPath| places.iter().any(|place| place.contains(path));
         let is_data = old.keys().chain(new.keys()).chain(unreadable.keys()).any(has_it);
-        if !is_data && !is_known(project, target, is_for_dvc, printer)? {
+        if !is_data && !is_known(project, places, is_for_dvc, printer)? {
             return Err(CliError::message(format!("neither state has data at `{text}`"))
                 .hint("without `--targets`, all data is compared; `pipe list -R` shows what there is"));
         }
@@ -93,13 +93,45 @@ pub fn run(
     recorded::tell_unreadable(&unreadable, printer)
 }
 
-/// Whether an out lies there that git keeps: its bytes are no data, and yet it is no mistake to name it. DVC's scripts may
+/// Where the data lies that each target names: there, or, of a stage, pointer or pipeline file, where one of the two
+/// states has its outs.
+fn places(
+    args: &DiffArgs,
+    project: &Project,
+    revisions: [&Revision; 2],
+    printer: Printer,
+) -> CliResult<Vec<Vec<ProjectPath>>> {
+    let mut pipelines = Vec::new();
+    for revision in revisions.iter().filter(|_| !args.targets.is_empty()) {
+        pipelines.extend(match revision {
+            Revision::Commit(commit) => pipeline_at(project, commit)?,
+            _ => Some(project.pipeline_if_any_beside_conflicts(printer)?),
+        });
+    }
+    let mut all = Vec::with_capacity(args.targets.len());
+    for target in &args.targets {
+        let of_state = |pipeline: &Pipeline| recorded::of_target(pipeline, &project.base, target);
+        let mut places: Vec<ProjectPath> = pipelines.iter().flat_map(of_state).collect();
+        if places.is_empty() {
+            places.push(ProjectPath::resolve(&project.base, target)?);
+        }
+        all.push(places);
+    }
+    Ok(all)
+}
+
+/// Whether outs lie there that git keeps: their bytes are no data, and yet it is no mistake to name them. DVC's scripts may
 /// name any.
-fn is_known(project: &Project, target: &ProjectPath, is_for_dvc: bool, printer: Printer) -> CliResult<bool> {
+fn is_known(
+    project: &Project,
+    places: &[ProjectPath],
+    is_for_dvc: bool,
+    printer: Printer,
+) -> CliResult<bool> {
     let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
     let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
     let mut outs = outs.filter(|out| !out.cache || is_for_dvc);
-    Ok(outs.any(|out| target.contains(&out.path)))
+    Ok(outs.any(|out| places.iter().any(|place| place.contains(&out.path))))
 }
 
 /// The data of a state file by file, and its folders: of the workspace as it is, as far as it is not `unreadable`.
@@ -178,7 +210,7 @@ fn names_at(project: &Project, commit: &str, targets: &[ProjectPath], printer: P
         let repo = import.as_ref().and_then(|import| Some((&import.path, import.repo.as_ref()?)));
         match repo.filter(|(_, repo)| repo.rev_lock.is_some()) {
             _ if !is_meant => {}
-            Some((there, repo)) => match names_there(project, repo, there, printer) {
+            Some((there, repo)) => match names_there(project, repo, (&path, there), printer) {
                 Ok(files) => {
                     let files: Vec<ProjectPath> = files
                         .iter()
@@ -204,11 +236,18 @@ fn names_at(project: &Project, commit: &str, targets: &[ProjectPath], printer: P
     Ok(names)
 }
 
-/// The files that a repository has at a path, as they are seen from it; `.` is a file there itself.
-fn names_there(project: &Project, repo: &Repo, path: &str, printer: Printer) -> CliResult<Vec<String>> {
+/// The files that a repository has at a path, for an out `here`, as they are seen from it; `.` is a file there itself.
+fn names_there(
+    project: &Project,
+    repo: &Repo,
+    (here, path): (&ProjectPath, &str),
+    printer: Printer,
+) -> CliResult<Vec<String>> {
     let interrupt = Interrupt::listen()?;
     let depot = Depot::of(project, None, &interrupt, printer);
-    let (place, listing) = Repository::open(&depot, repo, Which::Recorded)?.list(path, true)?;
+    // A pointer lies beside what it records.
+    let start = depot.start(repo, &here.parent().unwrap_or_default().to_path(&depot.root));
+    let (place, listing) = Repository::open(&depot, &start, repo, Which::Recorded)?.list(path, true)?;
     let data = listing.files.iter().filter(|(_, state)| !state.is_folder()).map(|(file, _)| file);
     let files = listing.kept.keys().chain(data).filter(|file| place.contains(file));
     Ok(files.map(|file| file.relative_to(&place)).collect())

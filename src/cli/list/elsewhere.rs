@@ -9,7 +9,7 @@ use pipeline::Repo;
 use super::{Data, ListArgs};
 use crate::environment::temporary_folder;
 use crate::error::CliResult;
-use crate::git::source::is_local;
+use crate::git::source::{is_local, is_repository};
 use crate::import::{Depot, Kept, Listing, Repository, Scratch, Which};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -22,13 +22,8 @@ pub fn repository(args: &ListArgs) -> Option<String> {
         return Some(word.clone());
     }
     let folder = std::fs::canonicalize(word).ok()?;
-    let is_repository = folder.join(".git").exists() || is_bare(&folder);
     let root = Project::find().ok().and_then(|project| std::fs::canonicalize(project.root).ok());
-    (is_repository && root.as_ref() != Some(&folder)).then(|| word.clone())
-}
-
-fn is_bare(folder: &Path) -> bool {
-    folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
+    (is_repository(&folder) && root.as_ref() != Some(&folder)).then(|| word.clone())
 }
 
 /// What it has at the path.
@@ -56,7 +51,7 @@ pub fn data(args: &ListArgs, url: &str, printer: Printer) -> CliResult<(ProjectP
     };
     let repo =
         Repo { url: url.to_owned(), rev: args.rev.clone(), remote: args.remote.clone(), ..Repo::default() };
-    let repository = Repository::open(&depot, &repo, Which::Newest)?;
+    let repository = Repository::open(&depot, &depot.root, &repo, Which::Newest)?;
     let path = args.place.path.as_deref().unwrap_or_default();
     let (place, listing) = repository.list(path, args.recursive || args.tree)?;
     let Listing { mut kept, recorded, files, has_sizes } = listing;
@@ -69,5 +64,5 @@ pub fn data(args: &ListArgs, url: &str, printer: Printer) -> CliResult<(ProjectP
         .map(|(path, state)| (path.clone(), state.size))
         .chain(kept.iter().filter_map(|(path, Kept { size, .. })| Some((path.clone(), (*size)?))))
         .collect();
-    Ok((place, Data { recorded, files, kept, sizes }))
+    Ok((place, Data { recorded, files, kept, sizes, is_of_dvc: !has_sizes }))
 }

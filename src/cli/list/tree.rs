@@ -4,31 +4,41 @@ use std::collections::BTreeMap;
 
 use base::one_line;
 
-/// A folder, by name what is in it.
-#[derive(Default)]
-struct Folder<'a>(BTreeMap<&'a str, Folder<'a>>);
+use super::Entry;
 
-/// Draws paths, of which those of folders end with a slash, below `top`.
-pub fn drawn<'a>(top: &str, paths: impl Iterator<Item = &'a String>) -> String {
-    let mut all = Folder::default();
-    for path in paths {
-        let mut folder = &mut all;
-        for name in path.trim_end_matches('/').split('/') {
-            folder = folder.0.entry(name).or_default();
-        }
-    }
-    let mut text = format!("{top}\n");
-    all.draw("", &mut text);
-    text
+/// A folder or file, by name what is in it.
+#[derive(Default)]
+struct Node<'a> {
+    /// What the listing says of it.
+    entry: Option<&'a Entry>,
+    inside: BTreeMap<&'a str, Node<'a>>,
 }
 
-impl Folder<'_> {
-    fn draw(&self, indent: &str, text: &mut String) {
-        for (at, (name, folder)) in self.0.iter().enumerate() {
+/// A line.
+type Line<'a> = (String, Option<&'a Entry>);
+
+/// Draws paths, of which those of folders end with a slash, below `top`: the lines, and what stands there.
+pub fn drawn<'a>(top: &str, entries: &'a BTreeMap<String, Entry>) -> Vec<Line<'a>> {
+    let mut all = Node::default();
+    for (path, entry) in entries {
+        let mut node = &mut all;
+        for name in path.trim_end_matches('/').split('/') {
+            node = node.inside.entry(name).or_default();
+        }
+        node.entry = Some(entry);
+    }
+    let mut lines = vec![(top.to_owned(), None)];
+    all.draw("", &mut lines);
+    lines
+}
+
+impl<'a> Node<'a> {
+    fn draw(&self, indent: &str, lines: &mut Vec<Line<'a>>) {
+        for (at, (name, node)) in self.inside.iter().enumerate() {
             let (branch, below) =
-                if at + 1 == self.0.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
-            text.push_str(&format!("{indent}{branch}{}\n", one_line(name)));
-            folder.draw(&format!("{indent}{below}"), text);
+                if at + 1 == self.inside.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
+            lines.push((format!("{indent}{branch}{}", one_line(name)), node.entry));
+            node.draw(&format!("{indent}{below}"), lines);
         }
     }
 }

@@ -3,6 +3,7 @@
 use base::{ProjectPath, Value};
 use clap::Args;
 use indexmap::{IndexMap, IndexSet};
+use pipeline::Dialect;
 use report::{Cell, Column, DiffSide, Table};
 use serde_json::Value as Json;
 
@@ -48,11 +49,12 @@ type Shown = (String, DiffSide);
 /// # Errors
 /// When a state cannot be read.
 pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResult {
-    let (revisions, targets) = sorted(args, project)?;
+    let is_for_dvc = args.format.json && as_dvc::is_asked(project);
+    let (revisions, targets) = sorted(args, project, is_for_dvc)?;
+    let is_unnamed = !(args.all_branches || args.all_tags || args.all_commits) && revisions.is_empty();
     let states = states(args, revisions, project)?;
     let alone = states.len() == 1;
     let mut faults: Vec<CliError> = Vec::new();
-    let is_for_dvc = args.format.json && as_dvc::is_asked(project);
     let mut shown: Vec<Shown> = Vec::new();
     let mut told = Vec::new();
     for (name, revision) in states {
@@ -61,10 +63,8 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
         match state {
             Ok(mut readable) => {
                 if is_for_dvc {
-                    told.push((
-                        name_for_dvc(args, &name, &revision),
-                        as_dvc::metrics(&readable, &project.base),
-                    ));
+                    let name = name_for_dvc(is_unnamed, &name, &revision);
+                    told.push((name, as_dvc::metrics(&readable, &project.base)));
                 }
                 if !args.format.json {
                     readable.seen_from(&project.base);
@@ -96,8 +96,7 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
 
 /// What DVC calls a state: by no name the workspace that nobody named, a commit by its whole digest, and several names without
 /// blanks.
-fn name_for_dvc(args: &MetricsShowArgs, name: &str, revision: &Revision) -> String {
-    let is_unnamed = !(args.all_branches || args.all_tags || args.all_commits) && args.words.is_empty();
+fn name_for_dvc(is_unnamed: bool, name: &str, revision: &Revision) -> String {
     match revision {
         Revision::Workspace if is_unnamed => String::new(),
         Revision::Commit(commit) if commit.starts_with(name) => commit.clone(),
@@ -105,25 +104,35 @@ fn name_for_dvc(args: &MetricsShowArgs, name: &str, revision: &Revision) -> Stri
     }
 }
 
-/// The words that name states, with them, and those that name files.
-fn sorted(args: &MetricsShowArgs, project: &Project) -> CliResult<(Vec<Named>, Vec<ProjectPath>)> {
+/// The words that name states, with them, and those that name files. DVC takes all words for files: in its projects a
+/// word that names both is one, and where it is answered as by DVC, one that names nothing, too.
+fn sorted(
+    args: &MetricsShowArgs,
+    project: &Project,
+    is_for_dvc: bool,
+) -> CliResult<(Vec<Named>, Vec<ProjectPath>)> {
     let (mut revisions, mut targets) = (Vec::new(), Vec::new());
     for word in &args.words {
-        match Revision::parse(project, word) {
-            Ok(revision) => revisions.push((word.clone(), revision)),
-            Err(fault) => {
-                let path = ProjectPath::resolve(&project.base, word).ok();
-                let declared = || Ok::<_, CliError>(metrics_files(&project.pipeline_if_any()?));
-                match path {
-                    Some(path)
-                        if path.to_path(&project.root).exists()
-                            || declared()?.iter().any(|file| path.contains(file)) =>
-                    {
-                        targets.push(path);
-                    }
-                    _ => return Err(fault),
-                }
+        let path = ProjectPath::resolve(&project.base, word).ok();
+        let is_here = path.as_ref().is_some_and(|path| path.to_path(&project.root).exists());
+        if project.dialect == Dialect::Dvc && is_here {
+            targets.extend(path);
+            continue;
+        }
+        let fault = match Revision::parse(project, word) {
+            Ok(revision) => {
+                revisions.push((word.clone(), revision));
+                continue;
             }
+            Err(fault) => fault,
+        };
+        let is_taken = is_for_dvc && !word.starts_with("run:") && !fault.is_of_foreign_repository();
+        let declared = || Ok::<_, CliError>(metrics_files(&project.pipeline_if_any()?));
+        match path {
+            Some(path) if is_here || is_taken || declared()?.iter().any(|file| path.contains(file)) => {
+                targets.push(path);
+            }
+            _ => return Err(fault),
         }
     }
     Ok((revisions, targets))

@@ -1,6 +1,6 @@
 //! `status --json` in projects of DVC: what changed of each stage, and what a remote lacks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use base::ProjectPath;
 use cache::Whereabouts;
@@ -13,13 +13,21 @@ use crate::as_dvc::compact;
 use crate::inside::Inside;
 
 /// `{STAGE: [{"changed deps": {PATH: WORD}}, {"changed outs": {PATH: WORD}}, "always changed", "changed command"]}`, of the
-/// stages that are stale of themselves. What DVC does not know of stands there as a text.
-pub fn status(inside: Inside<'_>, plan: &Plan, updates: &Updates, base: &ProjectPath) -> Json {
+/// stages that are stale of themselves. What DVC does not know of stands there as a text. Of a stage that stands in `outs`,
+/// its outs are told at these paths alone.
+pub fn status(
+    inside: Inside<'_>,
+    plan: &Plan,
+    (updates, outs): (&Updates, &HashMap<StageId, Vec<ProjectPath>>),
+    base: &ProjectPath,
+) -> Json {
     let mut stages = Map::new();
     for (id, judged) in plan {
         let stage = inside.pipeline.stage(*id);
         let reasons = reasons(inside.pipeline, &judged.decision);
-        let view = View { inside, stage, base, locked: inside.ledger.get(&stage.address), reasons: &reasons };
+        let locked = inside.ledger.get(&stage.address);
+        let outs = outs.get(id).map(Vec::as_slice);
+        let view = View { inside, stage, base, locked, reasons: &reasons, outs };
         let changes = view.changes(updates, *id);
         if !changes.is_empty() {
             stages.insert(view.name(), Json::Array(changes));
@@ -36,6 +44,8 @@ struct View<'a> {
     base: &'a ProjectPath,
     locked: Option<&'a StageLock>,
     reasons: &'a [StaleReason],
+    /// The outs that alone are told, or something in them; all where there is none.
+    outs: Option<&'a [ProjectPath]>,
 }
 
 impl View<'_> {
@@ -181,7 +191,9 @@ impl View<'_> {
 
     fn outs(&self) -> Map<String, Json> {
         let mut outs = Map::new();
-        for out in self.stage.outs.iter().filter(|out| out.glob.is_none()) {
+        let is_meant =
+            |out: &ProjectPath| self.outs.is_none_or(|paths| paths.iter().any(|path| out.contains(path)));
+        for out in self.stage.outs.iter().filter(|out| out.glob.is_none() && is_meant(&out.path)) {
             let recorded = self.locked.and_then(|locked| locked.recorded(out));
             let is_told_lost = self
                 .reasons
@@ -197,7 +209,7 @@ impl View<'_> {
             };
             outs.insert(out.path.relative_to(self.base), word.into());
         }
-        for reason in self.reasons {
+        for reason in self.reasons.iter().filter(|_| self.outs.is_none()) {
             match reason {
                 StaleReason::OutMissing { path: DepName::Special(name) } if self.is_own_special(name) => {
                     outs.insert(self.special(name), "deleted".into());
