@@ -102,3 +102,50 @@ fn what_is_added_unchanged_is_staged_too() {
         assert_eq!(sandbox.git(["ls-files", pointer]).trim(), pointer);
     }
 }
+
+/// What DVC does not take into its settings makes each of its commands fail, so it is not written.
+#[test]
+fn settings_that_dvc_refuses_are_not_written() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [(); 2].map(|()| {
+        let sandbox = crate::dvc_tool::project(&mut dvc);
+        dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "store", "../store"]);
+        dvc.ok(&sandbox, &["remote", "add", "-q", "away", "s3://bucket/data"]);
+        sandbox
+    });
+    for arguments in [
+        ["remote", "modify", "store", "nosuch", "4"],
+        ["remote", "modify", "store", "verify", "maybe"],
+        ["remote", "modify", "store", "verify", "True"],
+        ["remote", "modify", "store", "jobs", "0"],
+        ["remote", "modify", "store", "jobs", "4"],
+        ["remote", "modify", "store", "type", "softlink"],
+        ["remote", "modify", "store", "region", "eu"],
+        ["remote", "modify", "away", "region", "eu"],
+        ["remote", "modify", "away", "shared", "group"],
+        ["remote", "modify", "away", "read_timeout", "soon"],
+        ["remote", "modify", "store", "url", "-u"],
+        ["remote", "modify", "store", "jobs", "-u"],
+        ["config", "remote.store.url", "-u", "-q", "--project"],
+    ] {
+        let (code, ..) = dvc.call(&theirs, &arguments);
+        let before = ours.read(".dvc/config");
+        let said = pipe(&ours, &arguments);
+        assert_eq!(said.code_of() == Some(0), code == 0, "{arguments:?}: {}{}", said.stdout, said.stderr);
+        if code != 0 {
+            assert_eq!(ours.read(".dvc/config"), before, "{arguments:?}");
+        }
+        dvc.ok(&ours, &["status"]);
+    }
+    // What another file says of it is enough.
+    pipe(&ours, &["remote", "modify", "--local", "store", "url", "../mine"]).code(0);
+    pipe(&ours, &["remote", "modify", "--local", "store", "url", "-u"]).code(0);
+    dvc.ok(&ours, &["status"]);
+    // And what stands there in spite of all can be taken out.
+    ours.write(
+        ".dvc/config",
+        ours.read(".dvc/config") + "['remote \"worse\"']\n    url = /x\n    nosuch = 1\n",
+    );
+    pipe(&ours, &["remote", "modify", "worse", "nosuch", "-u"]).code(0);
+    dvc.ok(&ours, &["status"]);
+}

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use pipeline::{set_dvc_config, unquoted, unset_dvc_config};
+use pipeline::{set_dvc_config, unquoted};
 
-use crate::cli::remote::dvc::{change, is_relative, plain};
+use crate::cli::remote::dvc::{change, is_relative, plain, unset};
 use crate::dvc_config;
 use crate::error::{CliError, CliResult};
 use crate::project::{DVC_FOLDER, Project};
@@ -97,7 +97,7 @@ pub fn write(project: &Project, key: &str, value: Option<&str>, scope: Scope) ->
     let Some(value) = value else {
         let had =
             shown(project, Some(scope)).iter().any(|(setting, _)| setting.key.eq_ignore_ascii_case(key));
-        change(project, file, |text| Some(unset_dvc_config(text, &section, &name)))?;
+        unset(project, file, &section, &name)?;
         return Ok(project.unset(scope, key)? || had);
     };
     if let Some(remote) = key.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(".url"))
