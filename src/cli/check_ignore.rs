@@ -34,6 +34,17 @@ pub struct CheckIgnoreArgs {
     stdin: bool,
 }
 
+/// What ignores a path at which nothing may be kept then, as a sentence goes on after the colon. Where nothing stands yet,
+/// a rule for folders alone counts too: nobody knows what comes there.
+pub fn ignored_by(project: &Project, path: &ProjectPath) -> Option<String> {
+    let ignores = Ignores::of_layout(&project.root, project.layout());
+    let rule = match std::fs::metadata(path.to_path(&project.root)) {
+        Ok(metadata) => ignores.rule(path, metadata.is_dir()),
+        Err(_) => ignores.rule(path, false).or_else(|| ignores.rule(path, true)),
+    };
+    rule.map(|rule| format!("{}:{} ignores it: {}", rule.file, rule.line, rule.pattern))
+}
+
 /// Tells which of the paths are ignored.
 ///
 /// # Errors

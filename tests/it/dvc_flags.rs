@@ -149,3 +149,34 @@ fn settings_that_dvc_refuses_are_not_written() {
     pipe(&ours, &["remote", "modify", "worse", "nosuch", "-u"]).code(0);
     dvc.ok(&ours, &["status"]);
 }
+
+/// Where an ignore file names the place, DVC fails on all of the project from then on.
+#[test]
+fn nothing_is_moved_or_declared_where_it_is_ignored() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for is_dvc in [true, false] {
+        let sandbox = if is_dvc { crate::dvc_tool::project(&mut dvc) } else { Sandbox::new() };
+        sandbox.write(if is_dvc { ".dvcignore" } else { ".pipeignore" }, "*.tmp\nhidden/\n");
+        sandbox.write("data", "one\n");
+        sandbox.write("hidden/dep", "one\n");
+        sandbox.ok(["add", "data"]);
+        for arguments in [
+            &["move", "data", "data.tmp"][..],
+            &["move", "data", "hidden"],
+            &["stage", "add", "-n", "a", "-o", "out.tmp", "true"],
+            &["stage", "add", "-n", "a", "-M", "hidden/out", "true"],
+        ] {
+            if is_dvc {
+                assert_ne!(dvc.call(&sandbox, arguments).0, 0, "{arguments:?}");
+            }
+            let said = sandbox.pipe(arguments).code(2);
+            assert!(said.stderr.contains("ignores it: "), "{arguments:?}: {}", said.stderr);
+        }
+        // What a stage reads may lie there.
+        sandbox.ok(["stage", "add", "-n", "a", "-d", "hidden/dep", "-o", "out", "cp hidden/dep out"]);
+        sandbox.ok(["move", "data", "moved"]);
+        if is_dvc {
+            dvc.ok(&sandbox, &["status"]);
+        }
+    }
+}

@@ -7,6 +7,7 @@ use clap::{Args, FromArgMatches};
 use pipeline::edit::{self, NewOut, NewStage};
 use pipeline::{OutKind, Stage};
 
+use crate::cli::check_ignore::ignored_by;
 use crate::cli::repro::{self, ReproArgs};
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -93,6 +94,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         edits.change(&file, |text| edit::add(&file, text, &args.name, &stage, args.force))?;
         let old = if args.force { project.pipeline().ok() } else { None };
         let pipeline = edits.check(&file)?;
+        refuse_ignored(&project, pipeline.stages.iter().filter(|stage| own(stage)))?;
         refuse_tracked(&project, pipeline.stages.iter().filter(|stage| own(stage)))?;
         edits.write()?;
         printer.say(format_args!("Wrote stage {} into {file}.", args.name));
@@ -114,6 +116,18 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         return repro::run(&ReproArgs::from_arg_matches(&matches)?, printer);
     }
     Ok(())
+}
+
+/// Refuses outs that are passed over wherever files are looked for.
+fn refuse_ignored<'a>(project: &Project, stages: impl Iterator<Item = &'a Stage>) -> CliResult {
+    let mut outs = stages.flat_map(|stage| &stage.outs).filter(|out| out.glob.is_none());
+    match outs.find_map(|out| Some((out, ignored_by(project, &out.path)?))) {
+        Some((out, why)) => {
+            Err(CliError::message(format!("nothing was written, since {} cannot be an out: {why}", out.path))
+                .hint("change the rule, or name another place"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses outs that git keeps: no line of an ignore file would keep them out of it.
