@@ -8,6 +8,7 @@ use clap::Args;
 use disk::DiskError;
 use pipeline::Dialect;
 
+use crate::cli::absolute::relative;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::{DVC_FOLDER, Project};
 use crate::ui::Printer;
@@ -74,7 +75,7 @@ fn tell(
     text: &str,
     printer: Printer,
 ) -> CliResult<bool> {
-    let path = ProjectPath::resolve(&project.base, text)?;
+    let path = ProjectPath::resolve(&project.base, &relative(project, text)?)?;
     let is_folder = text.ends_with('/') || path.to_path(&project.root).is_dir();
     let unwritten = unwritten_rule(project, ignores, &path, is_folder);
     if let (Some(rule), true) = (&unwritten, args.details) {

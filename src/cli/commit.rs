@@ -34,7 +34,7 @@ use crate::ui::live::because;
 pub struct CommitArgs {
     /// Stages, outs or pointers, without what they need [default: all stages, and all data that is here]
     #[arg(value_name = "TARGET")]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Record also the stages that the targets need
     #[arg(short = 'd', long)]
     with_deps: bool,

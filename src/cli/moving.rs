@@ -28,10 +28,10 @@ use crate::ui::Printer;
 pub struct MoveArgs {
     /// The data, or its pointer
     #[arg(value_name = "SOURCE")]
-    from: String,
+    pub from: String,
     /// The new name, or a folder to move it to
     #[arg(value_name = "DESTINATION")]
-    to: String,
+    pub to: String,
 }
 
 /// Moves data.

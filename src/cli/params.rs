@@ -23,7 +23,7 @@ pub enum ParamsCommand {
 #[derive(Debug, Args)]
 pub struct ParamsDiffArgs {
     #[command(flatten)]
-    sides: SidesArgs,
+    pub sides: SidesArgs,
     /// Compare only parameters that a stage depends on
     #[arg(long)]
     deps: bool,
@@ -41,7 +41,7 @@ pub struct SidesArgs {
     new: Option<String>,
     /// Compare the values in these files alone
     #[arg(long, value_name = "FILE", num_args = 1..)]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Show values that are equal, too
     #[arg(long)]
     all: bool,

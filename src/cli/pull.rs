@@ -30,7 +30,7 @@ use crate::ui::transfer::watch;
 #[derive(Debug, Args)]
 pub struct FetchArgs {
     #[command(flatten)]
-    share: ShareArgs,
+    pub share: ShareArgs,
     /// Only outs smaller than SIZE: bytes, or a number with kB, MB, GB, KiB, MiB, GiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_size: Option<u64>,
@@ -53,7 +53,7 @@ enum Kind {
 #[derive(Debug, Args)]
 pub struct PullArgs {
     #[command(flatten)]
-    share: ShareArgs,
+    pub share: ShareArgs,
     /// Replace bytes that no cache holds too, after saving them in it
     #[arg(short, long)]
     force: bool,

@@ -24,7 +24,7 @@ use crate::ui::Printer;
 pub struct RemoveArgs {
     /// Pointers, their data, or names of stages
     #[arg(value_name = "TARGET", required = true)]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Remove the data or the outs too; bytes that the cache does not hold are saved in it first
     #[arg(long)]
     outs: bool,

@@ -39,7 +39,7 @@ pub enum StageCommand {
 pub struct NamesArgs {
     /// Names of stages, one with `foreach` or `matrix` as a whole; or pointers
     #[arg(value_name = "NAME", required = true)]
-    names: Vec<String>,
+    pub names: Vec<String>,
 }
 
 /// Lists or changes stages.

@@ -180,3 +180,79 @@ fn nothing_is_moved_or_declared_where_it_is_ignored() {
         }
     }
 }
+
+/// The project through `way`, which leads to its root.
+fn by_absolute_paths(sandbox: &Sandbox, way: &str, mut dvc: Option<&mut Dvc>) {
+    let stage = "  train:\n    cmd: cp data/raw model && echo 'a: 1' > m.json\n    deps: [data/raw]\n    outs: [model]\n    \
+                 metrics: [m.json]\n";
+    let (file, pointer) = match dvc {
+        Some(_) => ("dvc.yaml", "dvc"),
+        None => ("pipeline.yaml", "pipe"),
+    };
+    sandbox.write(file, format!("stages:\n{stage}"));
+    // No path means the stage of that name.
+    sandbox.write("train", "a file\n");
+    sandbox.write("sub/here", "");
+    sandbox.write("data/raw", "one\n");
+    sandbox.write("d", "one\n");
+    sandbox.ok(["add", "data", "d", "train"]);
+    sandbox.ok(["remote", "add", "-f", "-d", "store", "../store"]);
+    let at = |path: &str| format!("{way}/{path}");
+    let raw = at("data/raw");
+    for (arguments, targets) in [
+        (&["repro"][..], vec![at("model")]),
+        (&["status"], vec![at(file), at("d")]),
+        (&["status", "-c"], vec![at("model")]),
+        (&["data", "status"], vec![raw.clone()]),
+        (&["commit", "-f"], vec![at("train")]),
+        (&["checkout"], vec![at("data"), raw.clone()]),
+        (&["push"], vec![raw, at("model"), at(&format!("d.{pointer}"))]),
+        (&["pull"], vec![at("model")]),
+        (&["fetch"], vec![at("./sub/../model")]),
+        (&["freeze"], vec![at(&format!("{file}:train"))]),
+        (&["unfreeze"], vec![at(&format!("{file}:train"))]),
+        (&["dag"], vec![at("model")]),
+        (&["stage", "list"], vec![at(file)]),
+        (&["unprotect"], vec![at("d")]),
+        (&["metrics", "show"], vec![at("m.json")]),
+        (&["metrics", "diff", "--targets"], vec![at("m.json")]),
+        (&["params", "diff", "--all", "--targets"], vec![at("m.json")]),
+        (&["move"], vec![at("d"), at("sub/")]),
+        (&["move"], vec![at("sub/d"), at("e")]),
+        (&["remove"], vec![at(&format!("e.{pointer}"))]),
+    ] {
+        let arguments: Vec<&str> =
+            arguments.iter().copied().chain(targets.iter().map(String::as_str)).collect();
+        let said = sandbox.pipe(["--cd", "sub"].iter().chain(&arguments));
+        said.code(0);
+    }
+    let said = sandbox.pipe(["--cd", "sub", "check-ignore", &at("none")]);
+    said.code(1);
+    for arguments in [["status", "/etc/hosts"], ["unprotect", "/etc/hosts"], ["check-ignore", "/etc/hosts"]] {
+        sandbox.pipe(arguments).code(2).tells(&["/etc/hosts lies outside of the project"]);
+    }
+    if let Some(dvc) = &mut dvc {
+        dvc.ok(sandbox, &["status", &at("model")]);
+        assert_eq!(dvc.stale(sandbox), Default::default());
+    }
+}
+
+#[test]
+fn targets_may_be_absolute_paths() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for is_dvc in [true, false] {
+        for is_behind_a_link in [false, true] {
+            let sandbox = if is_dvc { crate::dvc_tool::project(&mut dvc) } else { Sandbox::new() };
+            sandbox.write("seed", "");
+            sandbox.commit("one");
+            let root = sandbox.root();
+            let mut way = root.display().to_string();
+            if is_behind_a_link {
+                way = sandbox.path("../way").display().to_string();
+                std::os::unix::fs::symlink(root.parent().unwrap(), &way).unwrap();
+                way = format!("{way}/{}", root.file_name().unwrap().display());
+            }
+            by_absolute_paths(&sandbox, &way, if is_dvc { Some(&mut dvc) } else { None });
+        }
+    }
+}
