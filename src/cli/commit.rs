@@ -6,7 +6,7 @@ use clap::Args;
 use exec::{
     Committable, Failure, Ledger, MadeSince, OutStates, ParamReader, Wish, World, commit, committable,
 };
-use pipeline::{Import, Pipeline, Stage, StageId, StaleReason};
+use pipeline::{Dialect, Import, Pipeline, Stage, StageId, StaleReason};
 
 use crate::begun;
 use crate::cli::repro::tell_ignored;
@@ -97,6 +97,12 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     for (id, committable) in found {
         let stage = pipeline.stage(id);
         if committable.is_recorded {
+            // Of what is told to be right, DVC notes it also in its run cache.
+            let is_old = ledger.get(&stage.address).is_some_and(|locked| !locked.unix_text.is_empty());
+            if args.force && project.dialect == Dialect::Dvc && !stage.is_source() && !is_old {
+                commit(&workspace, &mut ledger, &recorder, stage, committable)
+                    .map_err(|failure| cannot(&project, stage, failure))?;
+            }
             continue;
         }
         let _working = printer.working(&format!("Recording {}", stage.address));

@@ -138,7 +138,7 @@ struct Written {
 }
 
 /// The name under which a stage is written: of a generated one that of the stage it was made of.
-fn written_name(name: &str) -> &str {
+pub fn written_name(name: &str) -> &str {
     name.split_once('@').map_or(name, |(group, _)| group)
 }
 

@@ -5,7 +5,7 @@
 
 use base::{FileState, Timestamp};
 use cache::{StageEntry, StageOut, Workspace};
-use pipeline::{DepName, Out, Stage, StageKey, StageLock, StaleReason};
+use pipeline::{DepName, Dialect, Out, Stage, StageKey, StageLock, StaleReason};
 
 use crate::assess::{Conditions, Decision, World, assess};
 use crate::drive::is_stored;
@@ -13,6 +13,7 @@ use crate::job::{Failure, Host, OutStates};
 use crate::ledger::Ledger;
 use crate::outs;
 use crate::params::{ParamReader, note_params};
+use crate::run_cache;
 use crate::special::SpecialStates;
 
 /// What recording a stage's outs would mean.
@@ -105,6 +106,7 @@ pub fn commit(
             host.annotate(stage, &mut entry);
             workspace.stages.store(&entry)?;
         }
+        run_cache::store(workspace, Dialect::of_file(&stage.address.file), stage, &lock)?;
     }
     ledger.record(&stage.address, lock)?;
     agree(workspace, stage, &states);

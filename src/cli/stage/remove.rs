@@ -4,7 +4,7 @@ use base::ProjectPath;
 use cache::Workspace;
 use clap::Args;
 use disk::Sharing;
-use pipeline::{Out, Stage, edit};
+use pipeline::{Dialect, Out, Stage, edit};
 
 use crate::cli::command_line;
 use crate::edits::{Edits, lock};
@@ -47,6 +47,10 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     let mut edits = Edits::new(&project);
     for Written { file, name, .. } in &removed {
         edits.change(file, |text| edit::remove(file, text, name))?;
+    }
+    // DVC leaves no file without stages.
+    if project.dialect == Dialect::Dvc {
+        edits.remove_if(|file, text| edit::is_without_content(file, text));
     }
     let checked = edits.check(&pipeline.file)?;
     let mut ledger = project.ledger(&pipeline)?;
