@@ -97,7 +97,12 @@ fn tell(
     }
     let from = if args.all { 0 } else { rules.len().saturating_sub(1) };
     for rule in &rules[from..] {
-        let place = format!("{}:{}:{}", rule.file.relative_to(&project.base), rule.line, rule.pattern);
+        let file = match project.dialect {
+            Dialect::Native => rule.file.relative_to(&project.base),
+            // DVC tells it from the root.
+            Dialect::Dvc => rule.file.spelled().to_owned(),
+        };
+        let place = format!("{file}:{}:{}", rule.line, rule.pattern);
         printer.data_line(format_args!("{}\t{}", one_line(&place), one_line(text)));
     }
     if rules.is_empty() && args.non_matching {

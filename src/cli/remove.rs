@@ -6,8 +6,8 @@ use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
 use crate::begun::refuse_cut_off_move;
-use crate::cli::stage::written_name;
 use crate::cli::stage::remove::{RemoveArgs as StageArgs, clear, run as remove_stages, save};
+use crate::cli::stage::written_name;
 use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -84,7 +84,8 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
 /// The stages of the pipeline file that a target names, each as it is written in it.
 fn stages_of_file(pipeline: &Pipeline, project: &Project, target: &str) -> Option<Vec<String>> {
     let path = ProjectPath::resolve(&project.base, target).ok()?;
-    let file = pipeline.files.iter().find(|file| **file == path).filter(|_| pipeline.find(target).is_none())?;
+    let file =
+        pipeline.files.iter().find(|file| **file == path).filter(|_| pipeline.find(target).is_none())?;
     let mut names: Vec<String> = Vec::new();
     for id in pipeline.stages_of(file) {
         let name = written_name(&pipeline.stage(id).address.name);

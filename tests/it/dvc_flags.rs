@@ -256,3 +256,28 @@ fn targets_may_be_absolute_paths() {
         }
     }
 }
+
+#[test]
+fn what_dvc_tells_from_the_root_or_of_its_own_is_told_so() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = crate::dvc_tool::project(&mut dvc);
+    sandbox.write("sub/.dvcignore", "d*/\n");
+    sandbox.write("sub/dd/x", "");
+    sandbox.write(".dvcignore", "*.tmp\n");
+    for path in ["dd", "a.tmp"] {
+        let (code, theirs, _) = dvc.call_in(&sandbox.path("sub"), &["check-ignore", "-d", path]);
+        assert_eq!(code, 0);
+        assert_eq!(sandbox.ok(["--cd", "sub", "check-ignore", "-d", path]).stdout, theirs);
+    }
+    dvc.ok(&sandbox, &["config", "core.check_update", "false"]);
+    assert_eq!(pipe(&sandbox, &["config", "core.check_update"]).code(0).stdout, "false\n");
+    sandbox.write("raw.csv", "1\n");
+    for arguments in [
+        &["stage", "add", "-n", "a", "-d", "raw.csv", "-d", "./raw.csv", "true"][..],
+        &["stage", "add", "-n", "a", "-w", "nodir", "-o", "out", "true"],
+    ] {
+        assert_ne!(dvc.call(&sandbox, arguments).0, 0, "{arguments:?}");
+        pipe(&sandbox, arguments).code(2);
+        assert!(!sandbox.exists("dvc.yaml"), "{arguments:?}");
+    }
+}

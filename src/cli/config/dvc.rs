@@ -70,6 +70,23 @@ pub fn shown(project: &Project, scope: Option<Scope>) -> Vec<(Setting, PathBuf)>
     found
 }
 
+/// What DVC's files say of a key that DVC alone reads: in one of them, or what counts of all.
+pub fn foreign(project: &Project, key: &str, scope: Option<Scope>) -> Option<(Setting, PathBuf)> {
+    let (place, name) = key.rsplit_once('.')?;
+    let section = match place.strip_prefix("remote.") {
+        Some(remote) => format!("remote \"{remote}\""),
+        None => place.to_owned(),
+    };
+    let said = dvc_config::said(&project.root).into_iter().rev();
+    let found = said.filter(|(whose, ..)| scope.is_none_or(|scope| scope == *whose)).find_map(
+        |(whose, file, sections)| {
+            let value = sections.get(&section.to_lowercase())?.get(&name.to_lowercase())?;
+            Some((Setting { key: key.to_owned(), value: Value::Text(value.clone()), scope: whose }, file))
+        },
+    );
+    found
+}
+
 /// A path of a settings file as seen from the project's root, as `pipe config` takes it.
 fn from_root(project: &Project, file: &Path, value: &str) -> String {
     let folder = file.parent().and_then(|folder| folder.strip_prefix(&project.root).ok());

@@ -1,13 +1,15 @@
 //! `pipe stage add`: a stage from flags.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use base::ProjectPath;
 use clap::{Args, FromArgMatches};
 use pipeline::edit::{self, NewOut, NewStage};
-use pipeline::{OutKind, Stage};
+use pipeline::{Dialect, OutKind, Stage};
 
 use crate::cli::check_ignore::ignored_by;
+use crate::cli::quoted_path;
 use crate::cli::repro::{self, ReproArgs};
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -91,6 +93,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let _lock = lock(&project, printer)?;
         let mut edits = Edits::new(&project);
         let stage = new_stage(args, &project)?;
+        refuse_unclear(args, &stage, &project)?;
         edits.change(&file, |text| edit::add(&file, text, &args.name, &stage, args.force))?;
         let old = if args.force { project.pipeline().ok() } else { None };
         let pipeline = edits.check(&file)?;
@@ -114,6 +117,21 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let command = ReproArgs::augment_args(clap::Command::new("repro"));
         let matches = command.try_get_matches_from(["repro", "--single-item", &args.name])?;
         return repro::run(&ReproArgs::from_arg_matches(&matches)?, printer);
+    }
+    Ok(())
+}
+
+/// Refuses deps that are named twice, and in projects of DVC a folder to run in that is not there.
+fn refuse_unclear(args: &AddArgs, stage: &NewStage, project: &Project) -> CliResult {
+    let mut seen = HashSet::new();
+    if let Some(dep) = stage.deps.iter().find(|dep| !seen.insert(cache::lexical(Path::new(dep)))) {
+        return Err(CliError::message(format!("`{dep}` is named twice among the deps")).hint("name it once"));
+    }
+    if let Some(folder) = args.wdir.as_ref().filter(|_| project.dialect == Dialect::Dvc)
+        && !project.base.to_path(&project.root).join(folder).is_dir()
+    {
+        return Err(CliError::message(format!("there is no folder `{folder}` to run the stage in"))
+            .hint(format!("`mkdir -p {}` makes it", quoted_path(folder))));
     }
     Ok(())
 }
