@@ -31,8 +31,8 @@ pub fn make_relative(command: &mut Command) -> CliResult {
     Ok(())
 }
 
-/// An absolute path of the project as seen from the current folder, also one through a symlink to the project or above it;
-/// what is none stays as it is.
+/// An absolute path of the project as seen from the current folder, also one through a symlink to the project or above
+/// it; what is none stays as it is.
 ///
 /// # Errors
 /// When it lies outside of the project.

@@ -183,7 +183,7 @@ fn nothing_is_moved_or_declared_where_it_is_ignored() {
 
 /// The project through `way`, which leads to its root.
 fn by_absolute_paths(sandbox: &Sandbox, way: &str, mut dvc: Option<&mut Dvc>) {
-    let stage = "  train:\n    cmd: cp data/raw model && echo 'a: 1' > m.json\n    deps: [data/raw]\n    outs: [model]\n    \
+    let stage = "  train:\n    cmd: cp data/raw model && cp data/m m.json\n    deps: [data]\n    outs: [model]\n    \
                  metrics: [m.json]\n";
     let (file, pointer) = match dvc {
         Some(_) => ("dvc.yaml", "dvc"),
@@ -194,6 +194,7 @@ fn by_absolute_paths(sandbox: &Sandbox, way: &str, mut dvc: Option<&mut Dvc>) {
     sandbox.write("train", "a file\n");
     sandbox.write("sub/here", "");
     sandbox.write("data/raw", "one\n");
+    sandbox.write("data/m", "{\"a\": 1}\n");
     sandbox.write("d", "one\n");
     sandbox.ok(["add", "data", "d", "train"]);
     sandbox.ok(["remote", "add", "-f", "-d", "store", "../store"]);
