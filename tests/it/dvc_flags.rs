@@ -183,7 +183,7 @@ fn nothing_is_moved_or_declared_where_it_is_ignored() {
 
 /// The project through `way`, which leads to its root.
 fn by_absolute_paths(sandbox: &Sandbox, way: &str, mut dvc: Option<&mut Dvc>) {
-    let stage = "  train:\n    cmd: cp data/raw model && cp data/m m.json\n    deps: [data]\n    outs: [model]\n    \
+    let stage = "  train:\n    cmd: cp data/raw model && cp data/m m.json\n    deps: [data]\n    params: [lr]\n    outs: [model]\n    \
                  metrics: [m.json]\n";
     let (file, pointer) = match dvc {
         Some(_) => ("dvc.yaml", "dvc"),
@@ -196,6 +196,7 @@ fn by_absolute_paths(sandbox: &Sandbox, way: &str, mut dvc: Option<&mut Dvc>) {
     sandbox.write("data/raw", "one\n");
     sandbox.write("data/m", "{\"a\": 1}\n");
     sandbox.write("d", "one\n");
+    sandbox.write("params.yaml", "lr: 1\n");
     sandbox.ok(["add", "data", "d", "train"]);
     sandbox.ok(["remote", "add", "-f", "-d", "store", "../store"]);
     let at = |path: &str| format!("{way}/{path}");
@@ -203,11 +204,11 @@ fn by_absolute_paths(sandbox: &Sandbox, way: &str, mut dvc: Option<&mut Dvc>) {
     for (arguments, targets) in [
         (&["repro"][..], vec![at("model")]),
         (&["status"], vec![at(file), at("d")]),
-        (&["status", "-c"], vec![at("model")]),
         (&["data", "status"], vec![raw.clone()]),
         (&["commit", "-f"], vec![at("train")]),
         (&["checkout"], vec![at("data"), raw.clone()]),
         (&["push"], vec![raw, at("model"), at(&format!("d.{pointer}"))]),
+        (&["status", "-c"], vec![at("model")]),
         (&["pull"], vec![at("model")]),
         (&["fetch"], vec![at("./sub/../model")]),
         (&["freeze"], vec![at(&format!("{file}:train"))]),
@@ -217,7 +218,7 @@ fn by_absolute_paths(sandbox: &Sandbox, way: &str, mut dvc: Option<&mut Dvc>) {
         (&["unprotect"], vec![at("d")]),
         (&["metrics", "show"], vec![at("m.json")]),
         (&["metrics", "diff", "--targets"], vec![at("m.json")]),
-        (&["params", "diff", "--all", "--targets"], vec![at("m.json")]),
+        (&["params", "diff", "--all", "--targets"], vec![at("params.yaml")]),
         (&["move"], vec![at("d"), at("sub/")]),
         (&["move"], vec![at("sub/d"), at("e")]),
         (&["remove"], vec![at(&format!("e.{pointer}"))]),
@@ -233,7 +234,7 @@ fn by_absolute_paths(sandbox: &Sandbox, way: &str, mut dvc: Option<&mut Dvc>) {
         sandbox.pipe(arguments).code(2).tells(&["/etc/hosts lies outside of the project"]);
     }
     if let Some(dvc) = &mut dvc {
-        dvc.ok(sandbox, &["status", &at("model")]);
+        dvc.ok(sandbox, &["status", &sandbox.path("model").display().to_string()]);
         assert_eq!(dvc.stale(sandbox), Default::default());
     }
 }

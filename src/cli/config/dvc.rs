@@ -78,13 +78,12 @@ pub fn foreign(project: &Project, key: &str, scope: Option<Scope>) -> Option<(Se
         None => place.to_owned(),
     };
     let said = dvc_config::said(&project.root).into_iter().rev();
-    let found = said.filter(|(whose, ..)| scope.is_none_or(|scope| scope == *whose)).find_map(
+    said.filter(|(whose, ..)| scope.is_none_or(|scope| scope == *whose)).find_map(
         |(whose, file, sections)| {
             let value = sections.get(&section.to_lowercase())?.get(&name.to_lowercase())?;
             Some((Setting { key: key.to_owned(), value: Value::Text(value.clone()), scope: whose }, file))
         },
-    );
-    found
+    )
 }
 
 /// A path of a settings file as seen from the project's root, as `pipe config` takes it.

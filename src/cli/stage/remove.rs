@@ -50,7 +50,7 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     }
     // DVC leaves no file without stages.
     if project.dialect == Dialect::Dvc {
-        edits.remove_if(|file, text| edit::is_without_content(file, text));
+        edits.remove_if(edit::is_without_content);
     }
     let checked = edits.check(&pipeline.file)?;
     let mut ledger = project.ledger(&pipeline)?;
