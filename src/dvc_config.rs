@@ -1,6 +1,8 @@
 //! What the settings of a DVC project say: the files `config` and `config.local` in `.dvc`, and before them those of the
 //! user and of the machine. The later file wins.
 
+pub mod schema;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +63,22 @@ pub fn said(root: &Path) -> Vec<(Scope, PathBuf, DvcSections)> {
         Some((whose(at), file, parse(&text)))
     };
     files.into_iter().enumerate().filter_map(read).collect()
+}
+
+/// What all files say together, up to `file` and with `text` in its place: what DVC goes by when it changes that file.
+pub fn merged_up_to(root: &Path, file: &Path, text: &str) -> DvcSections {
+    let mut merged = DvcSections::new();
+    for known in files(root) {
+        let is_it = known == file;
+        let said = if is_it { Some(text.to_owned()) } else { std::fs::read_to_string(&known).ok() };
+        for (section, keys) in parse(&said.unwrap_or_default()) {
+            merged.entry(section).or_default().extend(keys);
+        }
+        if is_it {
+            break;
+        }
+    }
+    merged
 }
 
 /// The folder that a path in a settings file names: at the user's home, or relative to the file.

@@ -66,6 +66,13 @@ impl<'a> Edits<'a> {
         Ok(())
     }
 
+    /// Removes the files among those that change whose new texts are such.
+    pub fn remove_if(&mut self, is_such: impl Fn(&ProjectPath, &str) -> bool) {
+        for (file, (_, new)) in &mut self.texts {
+            new.take_if(|text| is_such(file, text));
+        }
+    }
+
     /// The text of a file, as it was and as it shall be.
     fn text(&mut self, file: &ProjectPath) -> CliResult<&mut (Option<String>, Option<String>)> {
         if !self.texts.contains_key(file) {

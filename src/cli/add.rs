@@ -48,7 +48,7 @@ pub struct AddArgs {
     glob: bool,
     /// Copy one PATH, which may lie outside of the project, to OUT and add that
     #[arg(short, long, value_name = "OUT", conflicts_with_all = ["glob", "no_commit"])]
-    out: Option<String>,
+    pub out: Option<String>,
     /// Record the data without storing it in the cache; `pipe commit` makes up for it
     #[arg(long)]
     no_commit: bool,

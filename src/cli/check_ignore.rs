@@ -8,6 +8,7 @@ use clap::Args;
 use disk::DiskError;
 use pipeline::Dialect;
 
+use crate::cli::absolute::relative;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::{DVC_FOLDER, Project};
 use crate::ui::Printer;
@@ -32,6 +33,17 @@ pub struct CheckIgnoreArgs {
     /// Read the paths from standard input, one a line
     #[arg(long, conflicts_with = "paths")]
     stdin: bool,
+}
+
+/// What ignores a path at which nothing may be kept then, as a sentence goes on after the colon. Where nothing stands yet,
+/// a rule for folders alone counts too: nobody knows what comes there.
+pub fn ignored_by(project: &Project, path: &ProjectPath) -> Option<String> {
+    let ignores = Ignores::of_layout(&project.root, project.layout());
+    let rule = match std::fs::metadata(path.to_path(&project.root)) {
+        Ok(metadata) => ignores.rule(path, metadata.is_dir()),
+        Err(_) => ignores.rule(path, false).or_else(|| ignores.rule(path, true)),
+    };
+    rule.map(|rule| format!("{}:{} ignores it: {}", rule.file, rule.line, rule.pattern))
 }
 
 /// Tells which of the paths are ignored.
@@ -63,7 +75,7 @@ fn tell(
     text: &str,
     printer: Printer,
 ) -> CliResult<bool> {
-    let path = ProjectPath::resolve(&project.base, text)?;
+    let path = ProjectPath::resolve(&project.base, &relative(project, text)?)?;
     let is_folder = text.ends_with('/') || path.to_path(&project.root).is_dir();
     let unwritten = unwritten_rule(project, ignores, &path, is_folder);
     if let (Some(rule), true) = (&unwritten, args.details) {
@@ -85,7 +97,12 @@ fn tell(
     }
     let from = if args.all { 0 } else { rules.len().saturating_sub(1) };
     for rule in &rules[from..] {
-        let place = format!("{}:{}:{}", rule.file.relative_to(&project.base), rule.line, rule.pattern);
+        let file = match project.dialect {
+            Dialect::Native => rule.file.relative_to(&project.base),
+            // DVC tells it from the root.
+            Dialect::Dvc => rule.file.spelled().to_owned(),
+        };
+        let place = format!("{file}:{}:{}", rule.line, rule.pattern);
         printer.data_line(format_args!("{}\t{}", one_line(&place), one_line(text)));
     }
     if rules.is_empty() && args.non_matching {

@@ -34,7 +34,7 @@ use crate::ui::Printer;
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
     #[command(flatten)]
-    which: TargetArgs,
+    pub which: TargetArgs,
     /// Replace bytes that no cache holds too, after saving them in it
     #[arg(short, long)]
     force: bool,

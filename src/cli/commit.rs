@@ -6,7 +6,7 @@ use clap::Args;
 use exec::{
     Committable, Failure, Ledger, MadeSince, OutStates, ParamReader, Wish, World, commit, committable,
 };
-use pipeline::{Import, Pipeline, Stage, StageId, StaleReason};
+use pipeline::{Dialect, Import, Pipeline, Stage, StageId, StaleReason};
 
 use crate::cli::repro::tell_ignored;
 use crate::cli::targets::{TargetArgs, part};
@@ -33,7 +33,7 @@ use crate::ui::live::because;
 pub struct CommitArgs {
     /// Stages, outs or pointers, without what they need [default: all stages, and all data that is here]
     #[arg(value_name = "TARGET")]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Record also the stages that the targets need
     #[arg(short = 'd', long)]
     with_deps: bool,
@@ -95,6 +95,12 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     for (id, committable) in found {
         let stage = pipeline.stage(id);
         if committable.is_recorded {
+            // Of what is told to be right, DVC notes it also in its run cache.
+            let is_old = ledger.get(&stage.address).is_some_and(|locked| !locked.unix_text.is_empty());
+            if args.force && project.dialect == Dialect::Dvc && !stage.is_source() && !is_old {
+                commit(&workspace, &mut ledger, &recorder, stage, committable)
+                    .map_err(|failure| cannot(&project, stage, failure))?;
+            }
             continue;
         }
         let _working = printer.working(&format!("Recording {}", stage.address));

@@ -77,6 +77,14 @@ pub fn run(args: &ConfigArgs, printer: Printer) -> CliResult {
             }
             _ => {}
         }
+        if args.value.is_none()
+            && !args.unset
+            && !is_theirs
+            && settings::check_key(dvc::own_name(key)).is_err()
+            && let Some(found) = dvc::foreign(&project, key, scope)
+        {
+            return show(args, &project, &[found], printer);
+        }
         let is_of_dvc = ["cache.", "core.", "remote."].iter().any(|section| key.starts_with(section));
         if let Err(fault) = settings::check_key(dvc::own_name(key))
             && is_of_dvc

@@ -20,7 +20,7 @@ use crate::ui::Printer;
 pub struct DagArgs {
     /// Stages or outs, with what they need [default: all stages]
     #[arg(value_name = "TARGET")]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Draw everything that is connected with the targets, not only what they need
     #[arg(long)]
     full: bool,

@@ -37,7 +37,7 @@ pub struct RestoreArgs {
     digest: String,
     /// Where to put it; nothing may stand there
     #[arg(value_hint = clap::ValueHint::AnyPath)]
-    destination: String,
+    pub destination: String,
 }
 
 /// The fields of [`DataConfig`].

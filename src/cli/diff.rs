@@ -40,7 +40,7 @@ pub struct DiffArgs {
     data: bool,
     /// Compare only these files and folders, and what is in them, or the data of these stages, pointers and pipeline files
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Leave out which data that changed the cache lacks
     #[arg(long)]
     hide_missing: bool,

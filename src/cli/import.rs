@@ -40,7 +40,7 @@ pub struct ImportArgs {
     path: String,
     /// What it is called here [default: its name, in the current folder]
     #[arg(short, long, value_name = "OUT")]
-    out: Option<String>,
+    pub out: Option<String>,
     /// The branch, tag or commit [default: the default branch]
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
@@ -62,7 +62,7 @@ pub struct ImportUrlArgs {
     url: String,
     /// What it is called here [default: its name, in the current folder]
     #[arg(value_name = "OUT")]
-    out: Option<String>,
+    pub out: Option<String>,
     /// Bring the data to the remote alone, and record it here
     #[arg(long, conflicts_with_all = ["no_download", "no_exec"])]
     to_remote: bool,

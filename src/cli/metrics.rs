@@ -22,7 +22,7 @@ pub enum MetricsCommand {
 #[derive(Debug, Args)]
 pub struct MetricsDiffArgs {
     #[command(flatten)]
-    sides: SidesArgs,
+    pub sides: SidesArgs,
 }
 
 /// Shows or compares metrics.

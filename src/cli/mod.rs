@@ -1,5 +1,6 @@
 //! The command line: what was written, and which command carries it out.
 
+mod absolute;
 mod add;
 mod arguments;
 mod cache_dir;
@@ -185,7 +186,7 @@ impl Cli {
     ///
     /// # Errors
     /// As the command does.
-    pub fn run(self, printer: Printer) -> CliResult {
+    pub fn run(mut self, printer: Printer) -> CliResult {
         #[cfg(feature = "serve")]
         if matches!(self.command, Command::Ui(_)) {
             ui::start_anew();
@@ -194,6 +195,7 @@ impl Cli {
             std::env::set_current_dir(folder)
                 .map_err(|source| disk::DiskError::new("change to folder", folder, source))?;
         }
+        absolute::make_relative(&mut self.command)?;
         match self.command {
             Command::Init(args) => init::run(&args, printer),
             Command::Repro(args) => repro::run(&args, printer),

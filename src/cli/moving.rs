@@ -7,6 +7,7 @@ use exec::{MadeSince, Wish};
 use pipeline::{Out, Pipeline, Stage, parse_pointer, pointed_state, update_pointer, update_thing};
 
 use crate::begun::{self, Move};
+use crate::cli::check_ignore::ignored_by;
 use crate::cli::quoted_path;
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
@@ -27,10 +28,10 @@ use crate::ui::Printer;
 pub struct MoveArgs {
     /// The data, or its pointer
     #[arg(value_name = "SOURCE")]
-    from: String,
+    pub from: String,
     /// The new name, or a folder to move it to
     #[arg(value_name = "DESTINATION")]
-    to: String,
+    pub to: String,
 }
 
 /// Moves data.
@@ -60,6 +61,9 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     let refuse = |why: String| CliError::message(format!("cannot move {from} to {to}: {why}"));
     ProjectPath::from_record(to.as_str())
         .map_err(|fault| refuse(fault.to_string()).hint("name another place"))?;
+    if let Some(why) = ignored_by(&project, &to) {
+        return Err(refuse(why).hint("change the rule, or name another place"));
+    }
     if to == *from {
         return Err(refuse("it is there already".to_owned()));
     }

@@ -22,7 +22,7 @@ pub enum ParamsCommand {
 #[derive(Debug, Args)]
 pub struct ParamsDiffArgs {
     #[command(flatten)]
-    sides: SidesArgs,
+    pub sides: SidesArgs,
     /// Compare only parameters that a stage depends on
     #[arg(long)]
     deps: bool,
@@ -40,7 +40,7 @@ pub struct SidesArgs {
     new: Option<String>,
     /// Compare the values in these files alone, and in what lies in these folders; they need not be declared
     #[arg(long, value_name = "FILE", num_args = 1..)]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Show values that are equal, too
     #[arg(long)]
     all: bool,

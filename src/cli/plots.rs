@@ -35,7 +35,7 @@ pub enum PlotsCommand {
 pub struct PlotsShowArgs {
     /// Files or folders with plots, declared or not [default: all that pipeline.yaml declares]
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::AnyPath)]
-    files: Vec<String>,
+    pub files: Vec<String>,
     #[command(flatten)]
     drawing: DrawingArgs,
 }
@@ -48,7 +48,7 @@ pub struct PlotsDiffArgs {
     revisions: Vec<String>,
     /// Draw only these files or folders, declared or not
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = clap::ValueHint::AnyPath)]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     #[command(flatten)]
     drawing: DrawingArgs,
 }

@@ -10,7 +10,9 @@ use serde_json::{Value as Json, json};
 use crate::cli::checkout::{CheckoutArgs, bring_back};
 use crate::cli::gc::parse_size;
 use crate::cli::push::{conclude, end, entry_json, summarize, tell_dry};
-use crate::cli::sharing::{ShareArgs, Wishes, hold, report_json, roots_of, tell_faults, wishes};
+use crate::cli::sharing::{
+    ShareArgs, Wish, Wishes, hold, report_json, roots_of, tell_faults, wishes, wishes_of,
+};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -28,7 +30,7 @@ use crate::ui::transfer::watch;
 #[derive(Debug, Args)]
 pub struct FetchArgs {
     #[command(flatten)]
-    share: ShareArgs,
+    pub share: ShareArgs,
     /// Only outs smaller than SIZE: bytes, or a number with kB, MB, GB, KiB, MiB, GiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_size: Option<u64>,
@@ -51,7 +53,7 @@ enum Kind {
 #[derive(Debug, Args)]
 pub struct PullArgs {
     #[command(flatten)]
-    share: ShareArgs,
+    pub share: ShareArgs,
     /// Replace bytes that no cache holds too, after saving them in it
     #[arg(short, long)]
     force: bool,
@@ -98,6 +100,9 @@ pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
     if all_back && is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
 }
 
+/// No remote has this name.
+const NO_REMOTE: &str = "";
+
 struct Fetched {
     share: ShareArgs,
     wishes: Wishes,
@@ -132,16 +137,34 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     if needs_no_remote || args.is_about_nothing(&pipeline) {
         return Ok(fetched);
     }
+    let has_none = args.remote.is_none() && project.remotes().1.is_none() && !args.stage_cache;
     let chosen = match remotes::name(&project, args.remote.as_deref()) {
+        // What the cache has needs no remote.
+        Err(fault) if has_none => {
+            fetched.wishes = wishes_of(&project, &pipeline, args, NO_REMOTE, printer)?;
+            let asked = &fetched.wishes[NO_REMOTE];
+            if !asked.iter().all(|wish| wish.is_here(&workspace.blobs)) {
+                fetched.fault = Some(fault);
+                fetched.is_spared = args.is_of_now();
+            } else if !asked.is_empty() {
+                printer.say("No remote is chosen, and none is needed: the cache has it all.");
+            }
+            NO_REMOTE.to_owned()
+        }
         Err(fault) if !args.brought.is_empty() => {
             fetched.fault = Some(fault);
             return Ok(fetched);
         }
-        chosen => chosen?,
+        chosen => {
+            fetched.wishes = wishes(&project, &pipeline, args, printer)?;
+            chosen?
+        }
     };
-    fetched.wishes = wishes(&project, &pipeline, args, printer)?;
     let is_all_here = !args.brought.is_empty() && !args.stage_cache;
-    for (name, wishes) in fetched.wishes.iter().filter(|(_, wishes)| !(is_all_here && wishes.is_empty())) {
+    let is_to_come = |(name, wishes): &(&String, &Vec<Wish>)| {
+        !(is_all_here && wishes.is_empty()) && name.as_str() != NO_REMOTE
+    };
+    for (name, wishes) in fetched.wishes.iter().filter(is_to_come) {
         let remote = match remotes::open_existing(&project, name) {
             Err(fault) if !args.brought.is_empty() => {
                 fetched.fault = fetched.fault.or(Some(fault));

@@ -27,7 +27,7 @@ use crate::ui::transfer::watch;
 #[derive(Debug, Args)]
 pub struct PushArgs {
     #[command(flatten)]
-    share: ShareArgs,
+    pub share: ShareArgs,
     /// Read and hash what the remote has already, and replace what is damaged or cannot be read there
     #[arg(long, conflicts_with = "dry")]
     verify: bool,

@@ -6,6 +6,7 @@ use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
 use crate::cli::stage::remove::{RemoveArgs as StageArgs, clear, run as remove_stages, save};
+use crate::cli::stage::written_name;
 use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -21,9 +22,9 @@ use crate::ui::Printer;
 /// A pointer goes, and the data stays; with `--outs` the data goes too. What the cache holds stays until `pipe gc`.
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
-    /// Pointers, their data, or names of stages
+    /// Pointers, their data, names of stages, or pipeline files for all of their stages
     #[arg(value_name = "TARGET", required = true)]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Remove the data or the outs too; bytes that the cache does not hold are saved in it first
     #[arg(long)]
     outs: bool,
@@ -40,6 +41,10 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     let mut names = Vec::new();
     let mut gone = Vec::new();
     for target in &args.targets {
+        if let Some(stages) = stages_of_file(&pipeline, &project, target) {
+            names.extend(stages);
+            continue;
+        }
         let found = match pipeline.targets(std::slice::from_ref(target), &project.base) {
             Err(fault) => match gone_already(&project, target, args.outs) {
                 Some(data) => {
@@ -73,6 +78,22 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
         remove_data(&project, &pipeline, &sources, args.outs, printer)?;
     }
     if names.is_empty() { Ok(()) } else { remove_stages(&StageArgs { names, outs: args.outs }, printer) }
+}
+
+/// The stages of the pipeline file that a target names, each as it is written in it.
+fn stages_of_file(pipeline: &Pipeline, project: &Project, target: &str) -> Option<Vec<String>> {
+    let path = ProjectPath::resolve(&project.base, target).ok()?;
+    let file =
+        pipeline.files.iter().find(|file| **file == path).filter(|_| pipeline.find(target).is_none())?;
+    let mut names: Vec<String> = Vec::new();
+    for id in pipeline.stages_of(file) {
+        let name = written_name(&pipeline.stage(id).address.name);
+        let name = format!("{}:{name}", file.relative_to(&project.base));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Some(names).filter(|names| !names.is_empty())
 }
 
 /// The data of a pointer that is gone, and the data with it where that is to go: a removal of several that was cut off has

@@ -44,7 +44,7 @@ use crate::verify::VerifyArgs;
 #[derive(Debug, Args)]
 pub struct ReproArgs {
     #[command(flatten)]
-    select: SelectArgs,
+    pub select: SelectArgs,
     /// Run at most N stages at once; one with `resources: {cpus: C}` counts as C [default: the number of processors]
     #[arg(short, long, help_heading = "How they run", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,

@@ -17,8 +17,8 @@ pub struct SelectArgs {
     /// pipeline file, else of all of the project, and what they need]
     #[arg(value_name = "TARGET", help_heading = None)]
     pub targets: Vec<String>,
-    /// Take the targets alone, without what they need
-    #[arg(short, long, conflicts_with_all = ["downstream", "pipeline", "all_pipelines"])]
+    /// Take the targets alone, without what they need, also beside `--downstream`
+    #[arg(short, long, conflicts_with_all = ["pipeline", "all_pipelines"])]
     pub single_item: bool,
     /// Take the targets and what needs them, instead of what they need
     #[arg(long, conflicts_with_all = ["pipeline", "all_pipelines"])]
@@ -33,8 +33,8 @@ pub struct SelectArgs {
     /// Take everything that is connected with the targets, before and after them
     #[arg(short, long)]
     pub pipeline: bool,
-    /// Take all stages of all pipeline files of the project
-    #[arg(short = 'P', long, conflicts_with = "targets")]
+    /// Take all stages of all pipeline files of the project, whatever the targets
+    #[arg(short = 'P', long)]
     pub all_pipelines: bool,
 }
 

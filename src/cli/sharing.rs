@@ -130,6 +130,15 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Whether the cache has it.
+    pub fn is_here(&self, blobs: &Blobs) -> bool {
+        let Some(inner) = &self.inner else { return blobs.has_all(&self.state) };
+        let below = inner.as_str().strip_prefix(self.out.as_str()).unwrap_or_default();
+        let below = ProjectPath::resolve(&ProjectPath::root(), below.trim_start_matches('/'));
+        let found = below.ok().and_then(|below| blobs.entry_below(&self.state, &below).ok().flatten());
+        found.is_some_and(|found| blobs.has_all(&found))
+    }
+
     /// Whether an object is of it, as far as the cache can tell.
     fn has(&self, item: &Item, blobs: &Blobs) -> bool {
         let below = item.path.as_str().strip_prefix(self.out.as_str()).unwrap_or_default();
@@ -154,12 +163,26 @@ pub fn wishes(
     printer: Printer,
 ) -> CliResult<Wishes> {
     let chosen = crate::remotes::name(project, args.remote.as_deref())?;
+    wishes_of(project, pipeline, args, &chosen, printer)
+}
+
+/// The same, where `chosen` is the remote of all that names none of its own.
+///
+/// # Errors
+/// When a target names nothing, or a revision cannot be read.
+pub fn wishes_of(
+    project: &Project,
+    pipeline: &Pipeline,
+    args: &ShareArgs,
+    chosen: &str,
+    printer: Printer,
+) -> CliResult<Wishes> {
     let mut wishes = Wishes::new();
-    wishes.insert(chosen.clone(), Vec::new());
+    wishes.insert(chosen.to_owned(), Vec::new());
     let mut add =
         |out: &Out, state: &FileState, is_old, inner: Option<ProjectPath>, revision: Option<&str>| {
             let own = out.remote.as_deref().map(|name| project.dialect.remote_name(name));
-            let remote = own.as_deref().unwrap_or(&chosen);
+            let remote = own.as_deref().unwrap_or(chosen);
             let is_meant = (args.kinds.is_empty() || args.kinds.contains(&out.kind))
                 && args.below.is_none_or(|limit| state.size < limit);
             if is_meant

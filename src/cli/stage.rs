@@ -13,6 +13,7 @@ use pipeline::{Pipeline, StageId, edit, freeze_pointer};
 use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
+use crate::import::of_stage;
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -38,7 +39,7 @@ pub enum StageCommand {
 pub struct NamesArgs {
     /// Names of stages, one with `foreach` or `matrix` as a whole; or pointers
     #[arg(value_name = "NAME", required = true)]
-    names: Vec<String>,
+    pub names: Vec<String>,
 }
 
 /// Lists or changes stages.
@@ -101,12 +102,26 @@ pub fn freeze(args: &NamesArgs, frozen: bool, printer: Printer) -> CliResult {
     edits.write()?;
     let names: Vec<&str> = written.iter().map(|stage| stage.name.as_str()).collect();
     let data: Vec<&str> = data.into_iter().map(String::as_str).collect();
-    let (what, effect, of_data) = if frozen {
-        ("Froze", "will not run", "is left as it is when it changed")
-    } else {
-        ("Unfroze", "will run again when stale", "is recorded by `pipe repro` when it changed")
+    let is_import = |name: &&str| {
+        let stages = pipeline.targets(&[name], &project.base).unwrap_or_default();
+        stages.iter().any(|id| matches!(of_stage(&project, pipeline.stage(*id)), Ok(Some(_))))
     };
-    for (names, effect) in [(names, effect), (data, of_data)] {
+    let (imports, data): (Vec<&str>, Vec<&str>) = data.into_iter().partition(is_import);
+    let (what, effect, of_data, of_imports) = match frozen {
+        true => (
+            "Froze",
+            "will not run",
+            "is left as it is when it changed",
+            "stays as it is until `pipe update`",
+        ),
+        false => (
+            "Unfroze",
+            "will run again when stale",
+            "is recorded by `pipe repro` when it changed",
+            "is brought by `pipe repro` when its source changed",
+        ),
+    };
+    for (names, effect) in [(names, effect), (data, of_data), (imports, of_imports)] {
         if !names.is_empty() {
             printer.say(format_args!("{what} {}: {effect}.", names.join(", ")));
         }
@@ -123,7 +138,7 @@ struct Written {
 }
 
 /// The name under which a stage is written: of a generated one that of the stage it was made of.
-fn written_name(name: &str) -> &str {
+pub fn written_name(name: &str) -> &str {
     name.split_once('@').map_or(name, |(group, _)| group)
 }
 

@@ -36,7 +36,7 @@ use crate::verify::VerifyArgs;
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     #[command(flatten)]
-    select: SelectArgs,
+    pub select: SelectArgs,
     #[command(flatten, next_help_heading = None)]
     verify: VerifyArgs,
     /// Compare the cache with the remote instead: `new` is what only the cache has, `deleted` what only the remote has,

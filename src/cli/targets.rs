@@ -109,7 +109,8 @@ pub fn no_pattern(text: &str, fault: &glob::PatternError) -> CliError {
 
 /// What a pattern names: outs by their paths from here, pointers, and stages by their names.
 fn matching(pipeline: &Pipeline, project: &Project, target: &str) -> CliResult<Vec<Picked>> {
-    let pattern = glob::Pattern::new(target).map_err(|fault| no_pattern(target, &fault))?;
+    let pattern = target.strip_prefix("./").unwrap_or(target);
+    let pattern = glob::Pattern::new(pattern).map_err(|fault| no_pattern(target, &fault))?;
     let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
     let matches = |text: &str| pattern.matches_with(text, options);
     let mut found = Vec::new();

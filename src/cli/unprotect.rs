@@ -18,7 +18,7 @@ use crate::ui::Printer;
 pub struct UnprotectArgs {
     /// Files, or folders with all that is in them
     #[arg(value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath)]
-    paths: Vec<String>,
+    pub paths: Vec<String>,
 }
 
 /// Makes links files of their own.

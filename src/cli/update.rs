@@ -29,7 +29,7 @@ use crate::ui::Printer;
 pub struct UpdateArgs {
     /// Imported data, or its pointers [default: all of it]
     #[arg(value_name = "TARGET")]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Take the data of this branch, tag or commit, and follow it from now on
     #[arg(long, value_name = "REV")]
     rev: Option<String>,

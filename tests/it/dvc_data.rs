@@ -440,3 +440,74 @@ fn a_pointer_that_git_ignores_is_refused() {
     native.ok(["init"]);
     native.ok(["add", "f"]).tells(&["git ignores f.pipe, so that no commit has it"]);
 }
+
+/// What the cache has needs no remote; what it lacks does, and is told once all else is in place.
+#[test]
+fn a_pull_without_a_remote_places_what_the_cache_has() {
+    let (mut dvc, sandbox) = started();
+    for name in ["one", "two"] {
+        sandbox.write(name, name);
+        sandbox.ok(["add", name]);
+        sandbox.remove(name);
+    }
+    dvc.ok(&sandbox, &["fetch"]);
+    pipe(&sandbox, &["fetch"]).code(0).tells(&["none is needed"]);
+    dvc.ok(&sandbox, &["pull"]);
+    sandbox.remove("one");
+    sandbox.remove("two");
+    pipe(&sandbox, &["pull"]).code(0).tells(&["none is needed"]);
+    assert_eq!(sandbox.read("one") + &sandbox.read("two"), "onetwo");
+    let files = sandbox.files(".dvc/cache/files/md5");
+    sandbox.remove(files.iter().find(|file| sandbox.read(file) == "two").unwrap());
+    // What is in place already is not lacking.
+    dvc.ok(&sandbox, &["pull"]);
+    pipe(&sandbox, &["pull"]).code(0);
+    sandbox.remove("one");
+    sandbox.remove("two");
+    assert_ne!(dvc.call(&sandbox, &["pull"]).0, 0);
+    sandbox.remove("one");
+    pipe(&sandbox, &["pull"]).code(2).tells(&["there is no remote"]);
+    assert_eq!(sandbox.read("one"), "one");
+    assert!(!sandbox.exists("two"));
+    pipe(&sandbox, &["fetch", "one"]).code(0);
+    pipe(&sandbox, &["fetch"]).code(2).tells(&["there is no remote"]);
+    pipe(&sandbox, &["pull", "-r", "none"]).code(2).tells(&["there is no remote `none`"]);
+    pipe(&sandbox, &["push"]).code(2).tells(&["there is no remote"]);
+}
+
+#[test]
+fn data_is_frozen_as_dvc_freezes_it() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write("data", "data");
+    sandbox.write("../source", "source");
+    dvc.ok(&sandbox, &["add", "-q", "data"]);
+    let source = sandbox.path("../source").display().to_string();
+    dvc.ok(&sandbox, &["import-url", "-q", &source, "import"]);
+    let plain = sandbox.read("data.dvc");
+    for text in [plain.clone(), plain.clone() + "# end", format!("# top\nfrozen: false\n{plain}desc: one\n")]
+    {
+        let [mut theirs, mut ours] = [(); 2].map(|()| Vec::new());
+        for (command, name) in
+            [("freeze", "data"), ("unfreeze", "data"), ("unfreeze", "import"), ("freeze", "import")]
+        {
+            let file = format!("{name}.dvc");
+            if command == "freeze" && name == "data" {
+                sandbox.write(&file, &text);
+            }
+            let before = sandbox.read(&file);
+            dvc.ok(&sandbox, &[command, &file]);
+            theirs.push(sandbox.read(&file));
+            sandbox.write(&file, before);
+            pipe(&sandbox, &[command, &file]).code(0);
+            ours.push(sandbox.read(&file));
+        }
+        assert_eq!(ours, theirs);
+        assert_clean(&mut dvc, &sandbox);
+    }
+    // An import that is not frozen follows its source.
+    pipe(&sandbox, &["unfreeze", "import.dvc"]).code(0).tells(&["when its source changed"]);
+    sandbox.write("../source", "other");
+    pipe(&sandbox, &["repro", "import.dvc"]).code(0);
+    assert_eq!(sandbox.read("import"), "other");
+    assert_clean(&mut dvc, &sandbox);
+}

@@ -338,3 +338,77 @@ fn without_a_target_all_is_told() {
     let told = crate::dvc_json::same(&mut dvc, &sandbox, "sub", "status -R");
     assert_eq!(told.as_object().map(serde_json::Map::len), Some(2), "{told}");
 }
+
+/// What the user calls right is found again by both tools, also after the run cache was lost.
+#[test]
+fn a_forced_commit_is_noted_in_the_run_cache() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("in", "1\n");
+    sandbox.write("dvc.yaml", "stages:\n  a:\n    cmd: cp in out\n    deps: [in]\n    outs: [out]\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    let runs = || sandbox.files(".dvc/cache/runs");
+    let noted = runs();
+    assert_eq!(noted.len(), 1);
+    sandbox.remove(".dvc/cache/runs");
+    pipe(&sandbox, &["commit", "-f"]).code(0);
+    assert_eq!(runs(), noted);
+    sandbox.remove(".dvc/cache/runs");
+    sandbox.write("in", "2\n");
+    sandbox.write("out", "two\n");
+    pipe(&sandbox, &["commit", "-f"]).code(0);
+    let ours = runs();
+    sandbox.remove(".dvc/cache/runs");
+    dvc.ok(&sandbox, &["commit", "-q", "-f"]);
+    assert_eq!(ours, runs());
+    assert_eq!(dvc.stale(&sandbox), Default::default());
+}
+
+#[test]
+fn a_pipeline_file_is_removed_with_its_last_stage() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let stage = |name: &str| format!("  {name}:\n    cmd: echo {name} > {name}\n    outs: [{name}]\n");
+    let two = format!("stages:\n{}{}", stage("a"), stage("b"));
+    for arguments in [
+        &["remove", "dvc.yaml", "sub/dvc.yaml"][..],
+        &["remove", "a", "b", "sub/dvc.yaml:a", "sub/dvc.yaml:b"],
+    ] {
+        sandbox.write("dvc.yaml", &two);
+        sandbox.write("sub/dvc.yaml", &two);
+        pipe(&sandbox, &["repro", "-P"]).code(0);
+        pipe(&sandbox, arguments).code(0);
+        for gone in ["dvc.yaml", "dvc.lock", "sub/dvc.yaml", "sub/dvc.lock"] {
+            assert!(!sandbox.exists(gone), "{gone}");
+        }
+        assert!(sandbox.exists("a") && sandbox.exists("sub/b"));
+        dvc.ok(&sandbox, &["status"]);
+        dvc.ok(&sandbox, &["dag"]);
+    }
+    // What else is written in it stays, where DVC loses it.
+    sandbox.write("dvc.yaml", format!("stages:\n{}plots: [x.csv]\n", stage("a")));
+    pipe(&sandbox, &["remove", "a"]).code(0);
+    assert!(sandbox.read("dvc.yaml").contains("plots: [x.csv]"));
+}
+
+/// Flags that say no more together than one of them alone.
+#[test]
+fn targets_beside_all_pipelines_and_downstream_beside_one_stage() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let stage = |name: &str, dep: &str| {
+        format!(
+            "  {name}:\n    cmd: echo {name} >> log && cp {dep} {name}\n    deps: [{dep}]\n    outs: [{name}]\n"
+        )
+    };
+    sandbox.write("in", "1\n");
+    sandbox.write("dvc.yaml", format!("stages:\n{}{}", stage("a", "in"), stage("b", "a")));
+    for arguments in [["repro", "-f", "-P", "a"].as_slice(), &["repro", "-f", "-s", "a", "--downstream"]] {
+        sandbox.write("log", "");
+        dvc.ok(&sandbox, arguments);
+        let theirs = sandbox.read("log");
+        sandbox.write("log", "");
+        pipe(&sandbox, arguments).code(0);
+        assert_eq!(sandbox.read("log"), theirs, "{arguments:?}");
+    }
+}

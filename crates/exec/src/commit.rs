@@ -5,7 +5,7 @@
 
 use base::FileState;
 use cache::{Maker, StageEntry, StageOut, Workspace};
-use pipeline::{DepName, Out, Stage, StageKey, StageLock, StaleReason};
+use pipeline::{DepName, Dialect, Out, Stage, StageKey, StageLock, StaleReason};
 
 use crate::assess::{Conditions, Decision, World, assess};
 use crate::drive::is_stored;
@@ -13,6 +13,7 @@ use crate::job::{Failure, Host, OutStates};
 use crate::ledger::Ledger;
 use crate::outs;
 use crate::params::{ParamReader, note_params};
+use crate::run_cache;
 use crate::special::SpecialStates;
 use crate::unix_text;
 
@@ -98,17 +99,20 @@ pub fn commit(
         states.push((out.path.clone(), state));
     }
     let lock = StageLock { outs: states.clone(), special_outs: found.special_outs, ..found.inputs };
+    let key = lock.key();
+    let recorded = ledger.get(&stage.address).cloned();
+    let lock = unix_text::as_then(workspace, stage, recorded.as_ref(), lock);
     if is_restorable(stage) {
-        let mut entry = entry(stage, lock.key(), &states);
+        let mut entry = entry(stage, key, &states);
+        note_params(&mut entry, &lock.params);
+        host.annotate(stage, &mut entry);
         // The same result of an execution tells more of its making than this could.
         if !workspace.stages.knows(&entry) {
-            note_params(&mut entry, &lock.params);
-            host.annotate(stage, &mut entry);
             workspace.stages.store(&entry)?;
         }
+        run_cache::store(workspace, Dialect::of_file(&stage.address.file), stage, &lock, &entry.maker)?;
     }
-    let recorded = ledger.get(&stage.address).cloned();
-    ledger.record(&stage.address, unix_text::as_then(workspace, stage, recorded.as_ref(), lock))?;
+    ledger.record(&stage.address, lock)?;
     agree(workspace, stage, &states);
     Ok(states)
 }

@@ -158,6 +158,18 @@ pub fn remove(file: &ProjectPath, text: &str, name: &str) -> Result<String, Pipe
     edit.settle(&meant, candidates, "lose the stage")
 }
 
+/// Whether nothing is written in a pipeline file but that it has no stages.
+pub fn is_without_content(file: &ProjectPath, text: &str) -> bool {
+    let is_empty = |value: &Value| match value {
+        Value::Map(map) => map.is_empty(),
+        value => *value == Value::Null,
+    };
+    Edit::read(file, text).is_ok_and(|edit| match &edit.value {
+        Value::Map(top) => top.iter().all(|(key, value)| key == "stages" && is_empty(value)),
+        value => is_empty(value),
+    })
+}
+
 /// Writes `frozen: true` into a stage; the same text when it is there already.
 ///
 /// # Errors

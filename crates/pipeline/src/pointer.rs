@@ -51,8 +51,7 @@ pub fn parse_source(file: &ProjectPath, text: &str) -> Result<(Stage, Lock), Pip
 pub fn freeze_pointer(file: &ProjectPath, text: &str, frozen: bool) -> Result<String, PipelineError> {
     match Dialect::of_file(file) {
         Dialect::Native => native::freeze_pointer(file, text, frozen),
-        Dialect::Dvc => Err(PipelineError::new(file, "a file of DVC's data is not frozen by pipe")
-            .hint(Some("write `frozen: true` into it, or use `dvc freeze`"))),
+        Dialect::Dvc => dvc::freeze(file, text, frozen),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use pipeline::{set_dvc_config, unquoted, unset_dvc_config};
+use pipeline::{set_dvc_config, unquoted};
 
-use crate::cli::remote::dvc::{change, is_relative, plain};
+use crate::cli::remote::dvc::{change, is_relative, plain, unset};
 use crate::dvc_config;
 use crate::error::{CliError, CliResult};
 use crate::project::{DVC_FOLDER, Project};
@@ -70,6 +70,22 @@ pub fn shown(project: &Project, scope: Option<Scope>) -> Vec<(Setting, PathBuf)>
     found
 }
 
+/// What DVC's files say of a key that DVC alone reads: in one of them, or what counts of all.
+pub fn foreign(project: &Project, key: &str, scope: Option<Scope>) -> Option<(Setting, PathBuf)> {
+    let (place, name) = key.rsplit_once('.')?;
+    let section = match place.strip_prefix("remote.") {
+        Some(remote) => format!("remote \"{remote}\""),
+        None => place.to_owned(),
+    };
+    let said = dvc_config::said(&project.root).into_iter().rev();
+    said.filter(|(whose, ..)| scope.is_none_or(|scope| scope == *whose)).find_map(
+        |(whose, file, sections)| {
+            let value = sections.get(&section.to_lowercase())?.get(&name.to_lowercase())?;
+            Some((Setting { key: key.to_owned(), value: Value::Text(value.clone()), scope: whose }, file))
+        },
+    )
+}
+
 /// A path of a settings file as seen from the project's root, as `pipe config` takes it.
 fn from_root(project: &Project, file: &Path, value: &str) -> String {
     let folder = file.parent().and_then(|folder| folder.strip_prefix(&project.root).ok());
@@ -97,7 +113,7 @@ pub fn write(project: &Project, key: &str, value: Option<&str>, scope: Scope) ->
     let Some(value) = value else {
         let had =
             shown(project, Some(scope)).iter().any(|(setting, _)| setting.key.eq_ignore_ascii_case(key));
-        change(project, file, |text| Some(unset_dvc_config(text, &section, &name)))?;
+        unset(project, file, &section, &name)?;
         return Ok(project.unset(scope, key)? || had);
     };
     if let Some(remote) = key.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(".url"))

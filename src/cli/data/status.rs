@@ -25,7 +25,7 @@ use crate::ui::Printer;
 pub struct StatusArgs {
     /// Only these files and folders, and what is in them
     #[arg(value_name = "PATH")]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// Tell of the files in folders one by one
     #[arg(long)]
     granular: bool,

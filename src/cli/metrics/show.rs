@@ -19,7 +19,7 @@ pub struct MetricsShowArgs {
     /// The states: git revisions, `run:ID`, `run:last` or `workspace` [default: workspace]; or files and folders, to show
     /// these alone; a file need not be declared
     #[arg(value_name = "REVISION|TARGET")]
-    words: Vec<String>,
+    pub words: Vec<String>,
     /// Taken as DVC takes it: of a folder, the metrics below it are shown in any case
     #[arg(short = 'R', long, hide_short_help = true)]
     recursive: bool,

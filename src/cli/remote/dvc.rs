@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use pipeline::{parse_dvc_config, remove_dvc_section, rename_dvc_section, set_dvc_config, unset_dvc_config};
 
 use super::{AddArgs, RemoteCommand, ScopeArgs};
+use crate::dvc_config::{self, schema};
 use crate::error::{CliError, CliResult};
 use crate::project::{DVC_FOLDER, Project};
 use crate::remotes;
@@ -49,10 +50,10 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
             let holds = |file: &&str| text_of(project, file).is_ok_and(|text| has(&text, &section));
             let files = args.scope.files()?;
             let file = files.iter().copied().find(holds).unwrap_or(files[0]);
-            change(project, file, |text| match &value {
-                Some(value) => set_dvc_config(text, &section, &args.key, value),
-                None => Some(unset_dvc_config(text, &section, &args.key)),
-            })
+            match &value {
+                Some(value) => change(project, file, |text| set_dvc_config(text, &section, &args.key, value)),
+                None => unset(project, file, &section, &args.key),
+            }
         }
         RemoteCommand::Rename(args) => {
             let old = remotes::name(project, Some(&args.old))?;
@@ -227,10 +228,32 @@ pub fn change(project: &Project, file: &str, change: impl Fn(&str) -> Option<Str
             "a value of DVC's settings is one line, and one with `#` or `,` has no more than one kind of quotes in it",
         )
     })?;
+    let of = |text: &str| dvc_config::merged_up_to(&project.root, &file_of(project, file), text);
+    let known = schema::faults(&of(&old));
+    if let Some(fault) = schema::faults(&of(&new)).into_iter().find(|fault| !known.contains(fault)) {
+        return Err(CliError::message(format!("{DVC_FOLDER}/{file} stays as it is: {fault}"))
+            .hint("with it, every command of DVC fails"));
+    }
     if new != old {
         disk::replace(&file_of(project, file), new.as_bytes())?;
     }
     Ok(())
+}
+
+/// Takes a key out of a file of DVC's settings.
+///
+/// # Errors
+/// When a remote would have no URL without it, or the file cannot be read or written.
+pub fn unset(project: &Project, file: &str, section: &str, key: &str) -> CliResult {
+    let text = unset_dvc_config(&text_of(project, file)?, section, key);
+    let left = dvc_config::merged_up_to(&project.root, &file_of(project, file), &text);
+    let has_url = left.get(section).is_some_and(|keys| keys.contains_key("url"));
+    match schema::remote_of(section).filter(|_| key.eq_ignore_ascii_case("url") && !has_url) {
+        Some(name) => Err(CliError::message(format!("remote `{name}` would have no URL")).hint(format!(
+            "`pipe remote remove {name}` forgets the remote, `pipe remote modify {name} url URL` moves it"
+        ))),
+        None => change(project, file, |text| Some(unset_dvc_config(text, section, key))),
+    }
 }
 
 fn tell_outs(project: &Project, name: &str, printer: Printer) {

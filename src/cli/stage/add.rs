@@ -1,12 +1,15 @@
 //! `pipe stage add`: a stage from flags.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use base::ProjectPath;
 use clap::{Args, FromArgMatches};
 use pipeline::edit::{self, NewOut, NewStage};
-use pipeline::{OutKind, Stage};
+use pipeline::{Dialect, OutKind, Stage};
 
+use crate::cli::check_ignore::ignored_by;
+use crate::cli::quoted_path;
 use crate::cli::repro::{self, ReproArgs};
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -90,9 +93,11 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let _lock = lock(&project, printer)?;
         let mut edits = Edits::new(&project);
         let stage = new_stage(args, &project)?;
+        refuse_unclear(args, &stage, &project)?;
         edits.change(&file, |text| edit::add(&file, text, &args.name, &stage, args.force))?;
         let old = if args.force { project.pipeline().ok() } else { None };
         let pipeline = edits.check(&file)?;
+        refuse_ignored(&project, pipeline.stages.iter().filter(|stage| own(stage)))?;
         refuse_tracked(&project, pipeline.stages.iter().filter(|stage| own(stage)))?;
         edits.write()?;
         printer.say(format_args!("Wrote stage {} into {file}.", args.name));
@@ -114,6 +119,33 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         return repro::run(&ReproArgs::from_arg_matches(&matches)?, printer);
     }
     Ok(())
+}
+
+/// Refuses deps that are named twice, and in projects of DVC a folder to run in that is not there.
+fn refuse_unclear(args: &AddArgs, stage: &NewStage, project: &Project) -> CliResult {
+    let mut seen = HashSet::new();
+    if let Some(dep) = stage.deps.iter().find(|dep| !seen.insert(cache::lexical(Path::new(dep)))) {
+        return Err(CliError::message(format!("`{dep}` is named twice among the deps")).hint("name it once"));
+    }
+    if let Some(folder) = args.wdir.as_ref().filter(|_| project.dialect == Dialect::Dvc)
+        && !project.base.to_path(&project.root).join(folder).is_dir()
+    {
+        return Err(CliError::message(format!("there is no folder `{folder}` to run the stage in"))
+            .hint(format!("`mkdir -p {}` makes it", quoted_path(folder))));
+    }
+    Ok(())
+}
+
+/// Refuses outs that are passed over wherever files are looked for.
+fn refuse_ignored<'a>(project: &Project, stages: impl Iterator<Item = &'a Stage>) -> CliResult {
+    let mut outs = stages.flat_map(|stage| &stage.outs).filter(|out| out.glob.is_none());
+    match outs.find_map(|out| Some((out, ignored_by(project, &out.path)?))) {
+        Some((out, why)) => {
+            Err(CliError::message(format!("nothing was written, since {} cannot be an out: {why}", out.path))
+                .hint("change the rule, or name another place"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses outs that git keeps: no line of an ignore file would keep them out of it.

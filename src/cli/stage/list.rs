@@ -14,7 +14,7 @@ pub struct ListArgs {
     /// Stages, groups, outs, pipeline files or their folders [default: the nearest pipeline file, else
     /// all of the project]
     #[arg(value_name = "TARGET")]
-    targets: Vec<String>,
+    pub targets: Vec<String>,
     /// List the stages of all pipeline files of the project
     #[arg(short, long, conflicts_with = "targets")]
     all: bool,

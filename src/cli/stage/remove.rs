@@ -4,7 +4,7 @@ use base::ProjectPath;
 use cache::Workspace;
 use clap::Args;
 use disk::Sharing;
-use pipeline::{Out, Stage, edit};
+use pipeline::{Dialect, Out, Stage, edit};
 
 use crate::begun::refuse_cut_off_move;
 use crate::cli::{command_line, tell_link};
@@ -50,6 +50,10 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     let mut edits = Edits::new(&project);
     for Written { file, name, .. } in &removed {
         edits.change(file, |text| edit::remove(file, text, name))?;
+    }
+    // DVC leaves no file without stages.
+    if project.dialect == Dialect::Dvc {
+        edits.remove_if(edit::is_without_content);
     }
     let checked = edits.check(&pipeline.file)?;
     let mut ledger = project.ledger(&pipeline)?;

@@ -198,6 +198,42 @@ pub(crate) fn update(
     Ok(set_scalar(&changed, &[Segment::Key("md5")], Some(&own(&changed)?), None).unwrap_or(changed))
 }
 
+/// The text with `frozen: true` as DVC writes it, or without. Where it is laid out so that it cannot be changed in place,
+/// comments go.
+///
+/// # Errors
+/// When the text is no `.dvc` file.
+pub(crate) fn freeze(file: &ProjectPath, text: &str, frozen: bool) -> Result<String, PipelineError> {
+    parse(file, text)?;
+    let read = |text: &str| {
+        let value = Dialect::Dvc.read_typed_yaml(file, text).ok()?;
+        Some(value.as_map().cloned().unwrap_or_default())
+    };
+    let mut meant = read(text).unwrap_or_default();
+    let before = meant.clone();
+    // As it was called before DVC 1.
+    meant.shift_remove("locked");
+    match frozen {
+        true => drop(meant.insert("frozen".to_owned(), Value::Bool(true))),
+        false => drop(meant.shift_remove("frozen")),
+    }
+    if meant == before {
+        return Ok(text.to_owned());
+    }
+    let key = [Segment::Key("frozen")];
+    let changed = match (before.contains_key("frozen"), frozen) {
+        (true, true) => set_scalar(text, &key, Some("true"), None),
+        (true, false) => set_scalar(text, &key, None, None),
+        (false, true) => {
+            let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+            Some(format!("{text}{end}frozen: true\n"))
+        }
+        (false, false) => None,
+    };
+    let changed = changed.filter(|changed| read(changed).as_ref() == Some(&meant));
+    Ok(changed.unwrap_or_else(|| emit(&Value::Map(meant))))
+}
+
 /// The digest that the text of an import has of itself.
 fn own_digest_of(text: &Value) -> Option<String> {
     Some(text.as_map()?.get("md5")?.as_str()?.to_owned())
