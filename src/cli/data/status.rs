@@ -352,7 +352,10 @@ fn not_in_remote(
     let share = ShareArgs { remote: args.remote.clone(), ..ShareArgs::default() };
     let (mut absent, mut is_all_told) = (Vec::new(), true);
     for (name, wishes) in &wishes(project, pipeline, &share, printer)? {
-        let remote = remotes::open(project, name)?;
+        let remote = remotes::open_existing(project, name)?;
+        if let (Some(text), false) = (remotes::emptiness(&remote), wishes.is_empty()) {
+            printer.insist(format_args!("{text}; mount it if it is a share, or `pipe push` fills it"));
+        }
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(blobs, &remote, None, &meter);
         let roots = roots_of(&transfer, wishes, false)?;
