@@ -69,6 +69,66 @@ fn of_a_damaged_list() {
     assert_eq!(sandbox.ok(["list", "-R"]).stdout, "data\nraw/x\n");
 }
 
+/// What a list or a difference leaves out is told, with what brings it.
+#[test]
+fn of_a_list_that_the_cache_lacks() {
+    for (settings, cache) in [(".pipe/config.toml", ".pipe/cache"), (".dvc/config", ".dvc/cache")] {
+        let sandbox = Sandbox::new();
+        sandbox.write(settings, "");
+        sandbox.write(".gitignore", "/.dvc/cache\n/.dvc/tmp\n");
+        for file in ["raw/x", "raw/y"] {
+            sandbox.write(file, format!("{file}\n"));
+            sandbox.ok(["add", "raw"]);
+            sandbox.commit(file);
+        }
+        sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+        sandbox.ok(["push", "--all-commits"]);
+        let commits = ["HEAD~1", "HEAD"].map(|name| sandbox.git(["rev-parse", "--short=10", name]));
+        let [old, new] = commits.each_ref().map(|commit| commit.trim());
+        sandbox.remove(cache);
+        let told = "the files of raw cannot be told: the cache lacks its list; `pipe fetch raw` brings it";
+        let said = sandbox.ok(["list", "-R"]).tells(&[told]);
+        assert_eq!(said.stdout, "raw/\n");
+        sandbox.ok(["list", "raw"]).tells(&[told]);
+        sandbox.pipe(["list", "raw/x"]).code(2).tells(&[told, "no data is recorded at raw/x"]);
+        // What names no file needs no list.
+        for words in [["list", "--size"], ["du", "."]] {
+            let said = sandbox.ok(words);
+            assert!(!said.stderr.contains("cannot be told"), "{words:?} {}", said.stderr);
+        }
+        let [told_old, told_new] = [old, new].map(|commit| {
+            format!(
+                "the files of raw at {commit} cannot be told: the cache lacks its list; `pipe fetch raw --rev {commit}`"
+            )
+        });
+        sandbox.ok(["list", "-R", "--rev", "HEAD~1"]).tells(&[&told_old]);
+        for format in ["--md", "--json"] {
+            sandbox.ok(["diff", "HEAD~1", "HEAD", format]).tells(&[&told_old, &told_new]);
+        }
+        let said = sandbox.ok(["diff", "HEAD~1"]).tells(&[&told_old]);
+        assert!(said.stdout.contains("not in cache  raw/"), "{}", said.stdout);
+        assert!(!said.stderr.contains(&told_new), "what stands there needs no list: {}", said.stderr);
+        // Where nothing differs, nothing is left out.
+        let said = sandbox.ok(["diff", "HEAD", "HEAD"]);
+        assert!(
+            said.stderr.is_empty() && said.stdout == "Nothing differs.\n",
+            "{}{}",
+            said.stdout,
+            said.stderr
+        );
+        // As it says.
+        sandbox.ok(["fetch", "raw", "--rev", old]);
+        let said = sandbox.ok(["diff", "HEAD~1", "HEAD"]);
+        assert!(
+            said.stderr.is_empty() && said.stdout.contains("added     raw/y"),
+            "{}{}",
+            said.stdout,
+            said.stderr
+        );
+        assert_eq!(sandbox.ok(["list", "-R"]).stdout, "raw/x\nraw/y\n");
+    }
+}
+
 #[test]
 fn of_projects_of_dvc() {
     let mut dvc = Dvc::start(&Sandbox::without_git());

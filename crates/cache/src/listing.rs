@@ -64,6 +64,12 @@ impl Difference {
 }
 
 impl Difference {
+    /// Whether anything is told of a path, by its old name or its new one.
+    pub fn names(&self, path: &ProjectPath) -> bool {
+        let is_renamed = self.renamed.iter().any(|(old, new)| old == path || new == path);
+        is_renamed || [&self.added, &self.modified, &self.deleted].iter().any(|paths| paths.contains(path))
+    }
+
     /// The same, with what was added and deleted with equal bytes told as renamed.
     #[must_use]
     pub fn with_renames(mut self, old: &Files, new: &Files) -> Self {

@@ -155,10 +155,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let missing: Vec<&ProjectPath> =
         now.iter().filter(|(_, state)| !is_held(state)).map(|(path, _)| path).collect();
     let is_changed = |path: &ProjectPath| {
-        let is_in = |one: &Difference| {
-            let is_renamed = one.renamed.iter().any(|(old, new)| old == path || new == path);
-            is_renamed || [&one.added, &one.modified, &one.deleted].iter().any(|paths| paths.contains(path))
-        };
+        let is_in = |one: &Difference| one.names(path);
         is_unreadable(path)
             || is_outdated(path)
             || [&committed, &uncommitted, &diverged].into_iter().any(is_in)
