@@ -221,6 +221,10 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
     }
     let has_sizes = workspace.blobs.layout().manifests_have_sizes();
     let size = |path: &ProjectPath, state: &FileState| match has_sizes || recorded.contains_key(path) {
+        // What a record says of a file is a hint: somebody may have written it.
+        true if !state.is_folder() && recorded.contains_key(path) => {
+            workspace.blobs.size(&state.digest).or(Some(state.size))
+        }
         true => Some(state.size),
         false => workspace.blobs.size(&state.digest),
     };

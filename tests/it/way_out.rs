@@ -69,6 +69,50 @@ fn of_a_damaged_list() {
     assert_eq!(sandbox.ok(["list", "-R"]).stdout, "data\nraw/x\n");
 }
 
+/// A list that is right by its digest, and tells what is not so: whoever wrote it made it so.
+#[test]
+fn of_a_list_that_lies() {
+    let sandbox = data();
+    let files = sandbox.files(".pipe/cache/blake3");
+    let manifest = files.iter().find(|file| sandbox.read(file).starts_with("pipe-tree")).unwrap();
+    let list = sandbox.read(manifest);
+    let (pointer, is) = (sandbox.read("raw.pipe"), sandbox.ok(["du", "raw"]).stdout);
+    let lie = |list: &str| {
+        sandbox.write("list", list);
+        sandbox.ok(["add", "--quiet", "list"]);
+        let made = sandbox.read("list.pipe");
+        let digest =
+            |text: &str| text.lines().find_map(|line| line.split_once("digest: ")).unwrap().1.to_owned();
+        let (new, old) = (digest(&made), digest(&pointer));
+        sandbox.write("raw.pipe", pointer.replace(&old, &new));
+        sandbox.ok(["remove", "list.pipe"]);
+    };
+    let (start, _) = list.rsplit_once(" 2 x\n").unwrap_or_else(|| panic!("{list}"));
+    for (list, told) in [
+        (format!("{start} 777 x\n"), "line 2: `x` has 2 bytes, and not 777"),
+        (format!("{start} 2 x"), "line 2: it does not end with a line feed"),
+        (format!("{start} 02 x\n"), "line 2: `02` is not a number in its one form"),
+    ] {
+        lie(&list);
+        let way =
+            "an earlier version of its pointer, from git, names another, and `pipe add` makes a new one";
+        for _ in 0..2 {
+            sandbox.pipe(["checkout", "raw"]).code(1).tells(&["Cannot bring back raw", told, way]);
+        }
+        assert!(sandbox.exists("raw/x"), "what is here stays");
+    }
+    // As it says.
+    sandbox.ok(["commit", "--force", "raw"]);
+    assert_eq!(sandbox.read("raw.pipe"), pointer);
+    assert!(!sandbox.ok(["checkout"]).stderr.contains("Cannot"));
+    assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+    // A record lies of a file: it is as large as its bytes.
+    sandbox.write("data.pipe", sandbox.read("data.pipe").replace("size: 2", "size: 99999999999999"));
+    assert_eq!(sandbox.ok(["du", "raw"]).stdout, is);
+    let said = sandbox.ok(["du"]).stdout;
+    assert!(said.contains("2 B\tdata\n") && !said.contains("TB"), "{said}");
+}
+
 /// What a list or a difference leaves out is told, with what brings it.
 #[test]
 fn of_a_list_that_the_cache_lacks() {
