@@ -247,6 +247,19 @@ pub fn unlisted(sides: &[&Files]) -> Vec<ProjectPath> {
     unlisted
 }
 
+/// Says of a folder whose files cannot be told, since the cache lacks a list, what brings that; of what a commit records,
+/// where one is named.
+pub fn tell_unlisted(folder: &ProjectPath, commit: Option<&str>, printer: Printer) {
+    let path = crate::cli::quoted_path(folder.as_str());
+    let (at, rev) = match commit.map(|commit| &commit[..commit.len().min(10)]) {
+        Some(commit) => (format!(" at {commit}"), format!(" --rev {commit}")),
+        None => (String::new(), String::new()),
+    };
+    printer.warn(format_args!(
+        "the files of {folder}{at} cannot be told: the cache lacks its list; `pipe fetch {path}{rev}` brings it"
+    ));
+}
+
 /// Tells the folders `unlisted` as a whole, which `whole` knows, in the place of their files.
 pub fn tell_whole(side: &mut Files, unlisted: &[ProjectPath], whole: &Files) {
     for path in unlisted {

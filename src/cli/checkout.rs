@@ -415,7 +415,7 @@ fn tell(
             // Its bytes are those that are asked for.
             (cache::CacheError::Tree { .. }, true) => {
                 "; no remote has a better one: an earlier version of its pointer, from git, names another, and `pipe add` makes \
-                 a new one of files that are here"
+                 a new one of files that are here (`pipe commit --force` where the pointer has moved)"
                     .to_owned()
             }
             (cache::CacheError::Tree { .. }, false) if !is_frozen(path) => {

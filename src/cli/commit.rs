@@ -144,8 +144,9 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
 /// What became of the files of data: `1 added, 2 modified`.
 fn summary(blobs: &Blobs, before: OutStates, now: &OutStates) -> CliResult<String> {
     let files = |states: OutStates| recorded::granular(&states.into_iter().collect(), blobs);
-    let Difference { added, modified, deleted, .. } =
-        Difference::between(&files(before)?, &files(now.clone())?);
+    // A list that cannot be read is what this is to replace.
+    let Ok(before) = files(before) else { return Ok("stored in the cache".to_owned()) };
+    let Difference { added, modified, deleted, .. } = Difference::between(&before, &files(now.clone())?);
     let counts = [(added.len(), "added"), (modified.len(), "modified"), (deleted.len(), "deleted")];
     let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     let told: Vec<String> = told.collect();

@@ -1,5 +1,6 @@
 //! `pipe install`: hooks for git, and how git merges locks and pointers.
 
+use std::ops::Range;
 use std::path::Path;
 
 use clap::Args;
@@ -14,9 +15,10 @@ use crate::ui::Printer;
 /// Hooks: after a checkout and after a merge (which `git pull` makes) `pipe checkout`, before a commit `pipe status` (which stops nothing), before a push
 /// `pipe push`. What stands in hooks stays. The merge driver is noted in the settings of this clone, in its
 /// .git/info/attributes, which counts on every branch, and in .gitattributes, which belongs into version control; another
-/// driver that git has there for these files stays. Safe to run again. To undo it, remove what stands between
-/// `# >>> pipe >>>` and `# <<< pipe <<<` in the hooks, the lines with `merge=pipe` in both files, and the section
-/// `merge.pipe` of the settings (`git config --remove-section merge.pipe`).
+/// driver that git has there for these files stays. Safe to run again, and in each project of a repository: each has its
+/// part of the hooks. To undo it, remove what stands between `# >>> pipe >>>` and `# <<< pipe <<<` in the hooks (of one
+/// project, the parts that name its folder), the lines with `merge=pipe` in both files, and the section `merge.pipe` of
+/// the settings (`git config --remove-section merge.pipe`).
 #[derive(Debug, Args)]
 pub struct InstallArgs {
     /// Install the merge driver alone
@@ -41,10 +43,10 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
         let hooks = hooks(&cd);
         let folder = git.hooks_folder()?;
         // First all are looked at, so that a refusal leaves nothing half done.
-        let texts = hooks.iter().map(|(name, body)| hook_text(&folder.join(name), body));
+        let texts = hooks.iter().map(|hook| hook_text(&folder.join(hook.name), hook));
         let texts = texts.collect::<CliResult<Vec<_>>>()?;
-        for ((name, _), text) in hooks.iter().zip(texts) {
-            install_hook(&folder.join(name), text)?;
+        for (hook, text) in hooks.iter().zip(texts) {
+            install_hook(&folder.join(hook.name), text)?;
         }
         printer.say("Installed the hooks post-checkout, post-merge, pre-commit and pre-push.");
     }
@@ -79,36 +81,77 @@ fn pointers(project: &Project) -> String {
     format!("*{}", project.dialect.pointer_suffix())
 }
 
-/// What each hook does; `cd` leads from the top of the repository to the project.
-fn hooks(cd: &str) -> [(&'static str, String); 4] {
-    let pipe =
-        if cd.is_empty() { "pipe".to_owned() } else { format!("pipe --cd '{}'", cd.replace('\'', r"'\''")) };
+/// What a hook does for one project.
+struct Hook {
+    /// Its name in git.
+    name: &'static str,
+    /// What calls pipe, as far as it tells this project and this hook from others: also of our earlier versions.
+    call: String,
+    /// The lines of the script.
+    body: String,
+}
+
+/// The hooks of a project; `cd` leads from the top of the repository to it.
+fn hooks(cd: &str) -> [Hook; 4] {
+    let folder = format!("'{}'", cd.replace('\'', r"'\''"));
+    let pipe = if cd.is_empty() { "pipe".to_owned() } else { format!("pipe --cd {folder}") };
+    let hook = |name, condition: Option<&str>, command: &str, rest: &str| {
+        // A branch without the project has nothing to be done, and must not keep that of others from being pushed.
+        let is_here = (!cd.is_empty()).then(|| format!("[ -d {folder} ]"));
+        let conditions: Vec<&str> = condition.into_iter().chain(is_here.as_deref()).collect();
+        let call = format!("{pipe} {command}");
+        let line = format!("{call}{rest}");
+        let body = match conditions.is_empty() {
+            true => line,
+            false => format!("if {}; then\n    {line}\nfi", conditions.join(" && ")),
+        };
+        Hook { name, call, body }
+    };
+    // Only of branches and commits, not of single files, and not in the middle of a rebase.
+    let is_whole = "[ \"$3\" = 1 ] && [ ! -d \"$(git rev-parse --git-path rebase-merge)\" ]";
     [
-        (
-            "post-checkout",
-            // Only of branches and commits, not of single files, and not in the middle of a rebase.
-            format!(
-                "if [ \"$3\" = 1 ] && [ ! -d \"$(git rev-parse --git-path rebase-merge)\" ]; then\n    {pipe} checkout \
-                 --summary </dev/null || true\nfi"
-            ),
-        ),
-        ("pre-commit", format!("{pipe} status </dev/null || true")),
+        hook("post-checkout", Some(is_whole), "checkout", " --summary </dev/null || true"),
+        hook("pre-commit", None, "status", " </dev/null || true"),
         // Git calls no hook of checkouts after a merge, and this one only after one without conflicts.
-        ("post-merge", format!("{pipe} checkout --summary </dev/null || true")),
-        ("pre-push", format!("{pipe} push </dev/null || exit $?")),
+        hook("post-merge", None, "checkout", " --summary </dev/null || true"),
+        hook("pre-push", None, "push", " </dev/null || exit $?"),
     ]
 }
 
-/// The text of a hook with our part in it: behind the first line, so that nothing that stands there can end it before.
-fn hook_text(path: &Path, body: &str) -> CliResult<String> {
+/// Where our parts of a hook lie in its text, one for each project that was installed; ascending.
+fn parts(text: &str) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for (start, _) in text.match_indices(BEGIN) {
+        let Some(length) = text[start..].find(END) else { break };
+        let end = start + length + END.len();
+        if parts.last().is_none_or(|last| last.end <= start) {
+            parts.push(start..if text[end..].starts_with('\n') { end + 1 } else { end });
+        }
+    }
+    parts
+}
+
+/// Whether a part of a hook makes the call, as a command of its own.
+fn has_call(part: &str, call: &str) -> bool {
+    part.match_indices(call).any(|(at, _)| {
+        part[..at].trim_end_matches(' ').ends_with('\n') && part[at + call.len()..].starts_with(' ')
+    })
+}
+
+/// The text of a hook with the part of this project in it: behind those of other projects, else behind the first line, so
+/// that nothing that stands there can end it before.
+fn hook_text(path: &Path, hook: &Hook) -> CliResult<String> {
+    let Hook { call, body, .. } = hook;
     let old = disk::read_text_optional(path)?.unwrap_or_default();
     let ours = format!("{BEGIN}\n{body}\n{END}\n");
-    if let (Some(start), Some(end)) = (old.find(BEGIN), old.find(END)) {
-        let end = end + END.len();
-        let end = if old[end..].starts_with('\n') { end + 1 } else { end };
-        if start < end {
-            return Ok(format!("{}{ours}{}", &old[..start], &old[end..]));
-        }
+    let parts = parts(&old);
+    let place = match parts.iter().find(|part| has_call(&old[(*part).clone()], call)) {
+        Some(own) => Some(own.clone()),
+        None => parts.last().map(|last| last.end..last.end),
+    };
+    if let Some(Range { start, end }) = place {
+        let gap = if old[..start].ends_with('\n') || start == 0 { "" } else { "\n" };
+        return Ok(format!("{}{gap}{ours}{}", &old[..start], &old[end..]));
     }
     if old.trim().is_empty() {
         return Ok(format!("#!/bin/sh\n{ours}"));

@@ -94,6 +94,10 @@ struct Data {
     sizes: BTreeMap<ProjectPath, u64>,
     /// Whether it is that of a project of DVC.
     is_of_dvc: bool,
+    /// The folders among the files of which the cache lacks a list.
+    unlisted: Vec<ProjectPath>,
+    /// The commit whose data it is; none for that of the workspace.
+    commit: Option<String>,
 }
 
 /// Of which nothing is known.
@@ -155,16 +159,16 @@ impl PlaceArgs {
         };
         match (&self.revision, &self.path) {
             (Some(word), Some(path)) if is_here(word) => {
-                select(data(&project, &Revision::Workspace, printer)?, at(Some(path))?)
+                select(data(&project, &Revision::Workspace, printer)?, at(Some(path))?, printer)
             }
             (Some(revision), path) if path.is_some() => {
                 let place = at(path.as_deref())?;
                 let data = data(&project, &Revision::parse(&project, revision)?, printer)?;
-                select(data, place)
+                select(data, place, printer)
             }
             (Some(word), _) => {
                 let now = data(&project, &Revision::Workspace, printer);
-                let found = now.and_then(|now| select(now, at(Some(word))?));
+                let found = now.and_then(|now| select(now, at(Some(word))?, printer));
                 if found.is_ok() {
                     return found;
                 }
@@ -206,10 +210,13 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
             return Err(CliError::message("a run has no data of its own").hint("name a git revision"));
         }
     };
-    let mut files = Files::new();
+    let (mut files, mut unlisted) = (Files::new(), Vec::new());
     for (path, state) in &recorded {
         match recorded::granular(&Files::from([(path.clone(), *state)]), &workspace.blobs) {
-            Ok(found) => files.extend(found),
+            Ok(found) => {
+                unlisted.extend(recorded::unlisted(&[&found]).into_iter().filter(|folder| folder == path));
+                files.extend(found);
+            }
             // It hides nothing else.
             Err(fault) => {
                 let causes = fault.source.iter().flat_map(anyhow::Error::chain).map(ToString::to_string);
@@ -221,11 +228,20 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
     }
     let has_sizes = workspace.blobs.layout().manifests_have_sizes();
     let size = |path: &ProjectPath, state: &FileState| match has_sizes || recorded.contains_key(path) {
+        // What a record says of a file is a hint: somebody may have written it.
+        true if !state.is_folder() && recorded.contains_key(path) => {
+            workspace.blobs.size(&state.digest).or(Some(state.size))
+        }
         true => Some(state.size),
         false => workspace.blobs.size(&state.digest),
     };
     let sizes = files.iter().filter_map(|(path, state)| Some((path.clone(), size(path, state)?))).collect();
-    Ok(Data { recorded, files, sizes, is_of_dvc: as_dvc::is_asked(project), ..Data::default() })
+    let commit = match revision {
+        Revision::Commit(commit) => Some(commit.clone()),
+        _ => None,
+    };
+    let is_of_dvc = as_dvc::is_asked(project);
+    Ok(Data { recorded, files, sizes, unlisted, commit, is_of_dvc, ..Data::default() })
 }
 
 /// What lies at or below `place`.
@@ -236,8 +252,13 @@ fn within(mut data: Data, place: ProjectPath) -> (ProjectPath, Data) {
 }
 
 /// The same for a place that somebody names: there must be something.
-fn select(data: Data, place: ProjectPath) -> CliResult<(ProjectPath, Data)> {
+fn select(data: Data, place: ProjectPath, printer: Printer) -> CliResult<(ProjectPath, Data)> {
     let (place, data) = within(data, place);
+    if data.files.is_empty()
+        && let Some(folder) = data.unlisted.iter().find(|folder| folder.contains(&place))
+    {
+        recorded::tell_unlisted(folder, data.commit.as_deref(), printer);
+    }
     if data.files.is_empty() && !place.is_root() {
         return Err(CliError::message(format!("no data is recorded at {place}"))
             .hint("`pipe list -R` shows all of it; a word that names no data is taken for a git revision"));
@@ -258,6 +279,13 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
         }
         None => args.place.at(args.rev.as_ref())?.files(printer)?,
     };
+    // What is listed with the files in it.
+    let is_opened = |folder: &&ProjectPath| {
+        place.contains(folder) && folder.parts().count() - place.parts().count() < args.depth()
+    };
+    for folder in data.unlisted.iter().filter(is_opened) {
+        recorded::tell_unlisted(folder, data.commit.as_deref(), printer);
+    }
     let entries = entries(&place, &data, args.depth());
     if args.json {
         let entries = entries.iter().map(|(name, entry)| {

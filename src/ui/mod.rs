@@ -1,6 +1,7 @@
 //! The only printer: stdout carries data, stderr talk.
 
 pub mod live;
+mod pace;
 mod progress;
 #[cfg(feature = "train")]
 pub mod training;

@@ -103,6 +103,32 @@ fn data_status_asks_the_remote_and_git() {
     assert!(said.contains("Untracked files") && !said.contains("Not in remote"), "{said}");
 }
 
+/// A remote that is not there has nothing and lacks nothing: that cannot be told.
+#[test]
+fn data_status_takes_no_absent_remote_for_an_empty_one() {
+    for settings in [".pipe/config.toml", ".dvc/config"] {
+        let sandbox = Sandbox::new();
+        sandbox.write(settings, "");
+        sandbox.write("raw/x", "x\n");
+        sandbox.ok(["add", "raw"]);
+        sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+        sandbox.ok(["push"]);
+        std::fs::rename(sandbox.path("../store"), sandbox.path("../moved")).expect("a free name");
+        for more in [&[][..], &["--granular"], &["--json"], &["--remote", "store"]] {
+            let said = sandbox.pipe([&["data", "status", "--not-in-remote"], more].concat());
+            let said = said.code(2).tells(&["remote `store` is not there", "pipe remote modify store url"]);
+            assert_eq!(said.stdout, "");
+        }
+        std::fs::create_dir(sandbox.path("../store")).expect("a free name");
+        let said = sandbox.ok(["data", "status", "--not-in-remote"]);
+        assert!(said.stdout.contains("Not in remote") && said.stdout.contains("raw/\n"), "{}", said.stdout);
+        said.tells(&["remote `store` is empty", "mount it if it is a share"]);
+        sandbox.remove("../store");
+        std::fs::rename(sandbox.path("../moved"), sandbox.path("../store")).expect("a free name");
+        assert!(!sandbox.ok(["data", "status", "--not-in-remote"]).stdout.contains("Not in remote"));
+    }
+}
+
 #[test]
 fn diff_tells_what_cannot_be_brought_back() {
     let sandbox = recorded();

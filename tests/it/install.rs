@@ -52,6 +52,68 @@ fn hooks_are_installed_once_beside_what_stands_there() {
     Sandbox::without_git().pipe(["install"]).code(2).tells(&["there is no git repository here"]);
 }
 
+/// Each has its part, in the order in which they came; what stands beside them stays.
+#[test]
+fn several_projects_share_the_hooks() {
+    let sandbox = Sandbox::new();
+    let names = ["pre-commit", "post-checkout", "pre-push", "post-merge"];
+    let read = || names.map(|name| sandbox.read(&format!(".git/hooks/{name}")));
+    sandbox.write(".git/hooks/pre-commit", "#!/bin/sh\ntouch theirs\n");
+    // What an earlier version wrote for the project in a folder.
+    let earlier =
+        "#!/bin/sh\n# >>> pipe >>>\npipe --cd 's1' checkout </dev/null || true\n# <<< pipe <<<\necho mine\n";
+    sandbox.write(".git/hooks/post-merge", earlier);
+    for (folder, settings) in
+        [("s1", ".pipe/config.toml"), ("it's 2", ".dvc/config"), (".", ".pipe/config.toml")]
+    {
+        sandbox.write(&format!("{folder}/{settings}"), "");
+        sandbox.write(&format!("{folder}/raw"), "1\n");
+        sandbox.ok(["--cd", folder, "add", "raw"]);
+        sandbox.ok(["--cd", folder, "remote", "add", "--default", "store", "../store"]);
+    }
+    for folder in ["s1", "it's 2", ".", "it's 2", "s1", "."] {
+        sandbox.ok(["--cd", folder, "install"]);
+    }
+    let part = |body: &str| format!("# >>> pipe >>>\n{body}\n# <<< pipe <<<\n");
+    let parts = |command: &str, indent: &str| {
+        let below = |folder| {
+            let line = format!("    pipe --cd {folder} {command}");
+            part(&format!("if [ -d {folder} ]; then\n{line}\nfi"))
+        };
+        let top = part(&format!("{indent}pipe {command}"));
+        [below("'s1'"), below("'it'\\''s 2'"), top].concat()
+    };
+    let [commit, checkout, push, merge] = read();
+    assert_eq!(push, format!("#!/bin/sh\n{}", parts("push </dev/null || exit $?", "")));
+    assert_eq!(commit, format!("#!/bin/sh\n{}touch theirs\n", parts("status </dev/null || true", "")));
+    assert_eq!(
+        merge,
+        format!("#!/bin/sh\n{}echo mine\n", parts("checkout --summary </dev/null || true", ""))
+    );
+    assert_eq!(checkout.matches("checkout --summary").count(), 3, "{checkout}");
+    // They do what they are for, also where a branch has one of the projects alone.
+    sandbox.append(".gitignore", "/store\n**/.dvc/cache\n**/.dvc/tmp\n");
+    sandbox.commit("one");
+    sandbox.git(["init", "-q", "--bare", "../origin"]);
+    sandbox.git(["remote", "add", "origin", "../origin"]);
+    for folder in ["s1", "it's 2", "."] {
+        sandbox.write(&format!("{folder}/raw"), "2\n");
+        sandbox.ok(["--cd", folder, "add", "raw"]);
+    }
+    sandbox.commit("two");
+    let said = sandbox.finish(git(&sandbox, &["checkout", "-q", "-b", "old", "HEAD~1"])).code(0);
+    for folder in ["s1", "it's 2", "."] {
+        assert_eq!(sandbox.read(&format!("{folder}/raw")), "1\n", "{folder}: {}", said.stderr);
+    }
+    sandbox.finish(git(&sandbox, &["push", "-q", "origin", "old"])).code(0);
+    assert!(["store", "../store"].iter().all(|store| !sandbox.files(store).is_empty()));
+    sandbox.git(["rm", "-rq", "it's 2"]);
+    sandbox.remove("it's 2");
+    sandbox.commit("without");
+    let said = sandbox.finish(git(&sandbox, &["push", "-q", "origin", "old"])).code(0);
+    assert!(!said.stderr.contains("it's 2"), "{}", said.stderr);
+}
+
 /// Colleagues who use DVC alone have its driver, and no other.
 #[test]
 fn another_merge_driver_stays() {

@@ -203,7 +203,7 @@ impl Workspace {
             }
             return Ok(());
         }
-        Planner { workspace: self, relink, plan }.path(path, state, true)
+        Planner { workspace: self, relink, plan }.path(path, state, true, false)
     }
 
     /// The same for a chosen set of files, which faults call `name`. What is not chosen is left alone.
@@ -366,9 +366,19 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// `told` says whether changes are told of this path, rather than of a folder above.
-    fn path(&mut self, path: &ProjectPath, state: &FileState, told: bool) -> Result<(), CacheError> {
-        if state.is_folder() { self.folder(path, state, told) } else { self.file(path, state, told) }
+    /// `told` says whether changes are told of this path, rather than of a folder above, and `is_listed` whether the state
+    /// comes from the list of one.
+    fn path(
+        &mut self,
+        path: &ProjectPath,
+        state: &FileState,
+        told: bool,
+        is_listed: bool,
+    ) -> Result<(), CacheError> {
+        match state.is_folder() {
+            true => self.folder(path, state, told, is_listed),
+            false => self.file(path, state, told),
+        }
     }
 
     fn file(&mut self, path: &ProjectPath, state: &FileState, told: bool) -> Result<(), CacheError> {
@@ -416,16 +426,26 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn folder(&mut self, path: &ProjectPath, state: &FileState, told: bool) -> Result<(), CacheError> {
+    fn folder(
+        &mut self,
+        path: &ProjectPath,
+        state: &FileState,
+        told: bool,
+        is_listed: bool,
+    ) -> Result<(), CacheError> {
         let os_path = self.workspace.os_path(path);
         // What a link shows that a walk does not enter is not there, whatever it shows.
         let is_shown = os_path.is_symlink() && self.workspace.is_left_out(&os_path);
-        let is_right =
-            || Ok::<_, CacheError>(self.workspace.observe(path)?.is_some_and(|now| is_same(&now, state)));
+        let has_sizes = is_listed && self.workspace.blobs.layout().manifests_have_sizes();
+        let is_as_listed = |now: &FileState| !has_sizes || (now.size, now.files) == (state.size, state.files);
+        let is_right = || {
+            let now = self.workspace.observe(path)?;
+            Ok::<_, CacheError>(now.is_some_and(|now| is_same(&now, state) && is_as_listed(&now)))
+        };
         if !self.relink && !is_shown && is_right()? {
             return Ok(());
         }
-        let tree = match self.tree(path, &state.digest) {
+        let tree = match self.tree(path, state, is_listed) {
             Ok(tree) => tree,
             Err(CacheError::Disk(fault)) => return Err(fault.into()),
             Err(fault) => {
@@ -468,14 +488,14 @@ impl Planner<'_> {
             }
         }
         for (name, entry) in tree.entries() {
-            self.path(&path.join(name), &entry.state(), told)?;
+            self.path(&path.join(name), &entry.state(), told, true)?;
         }
         Ok(())
     }
 
-    fn tree(&self, path: &ProjectPath, digest: &Digest) -> Result<Tree, CacheError> {
-        check_size(path, digest, self.plan.steps.len())?;
-        self.workspace.blobs.tree(digest)
+    fn tree(&self, path: &ProjectPath, state: &FileState, is_listed: bool) -> Result<Tree, CacheError> {
+        check_size(path, &state.digest, self.plan.steps.len())?;
+        self.workspace.blobs.true_tree(state, is_listed)
     }
 
     /// Plans everything in a folder where nothing is yet, whatever a link there shows now.
@@ -487,7 +507,7 @@ impl Planner<'_> {
                 TreeEntry::File { digest, size, executable } => {
                     self.plan.steps.push((below, Step::File { digest, size, executable }, None));
                 }
-                TreeEntry::Folder { digest, .. } => match self.tree(&below, &digest) {
+                TreeEntry::Folder { .. } => match self.tree(&below, &entry.state(), true) {
                     Ok(tree) => {
                         self.plan.steps.push((below.clone(), Step::Folder, None));
                         self.absent(&below, &tree)?;

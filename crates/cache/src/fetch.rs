@@ -118,7 +118,7 @@ impl Transfer<'_> {
         let described = graph.objects().filter(|place| described.contains(&graph.name(*place)));
         lacking.extend(described.map(|place| (place, false)));
         lacking.sort_unstable();
-        let bytes = lacking.iter().map(|(place, _)| graph.state(*place).size).sum();
+        let bytes = lacking.iter().map(|(place, _)| graph.state(*place).size).fold(0, u64::saturating_add);
         self.meter.expect(Tally { count: lacking.len(), bytes });
         self.each(&lacking, |(place, is_damaged)| {
             let item = graph.item(*place);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base::{Digest, FileState, ProjectPath};
+use rayon::prelude::*;
 
 use crate::gather::Folder;
 use crate::hash::hash_bytes_by;
@@ -64,6 +65,12 @@ impl Difference {
 }
 
 impl Difference {
+    /// Whether anything is told of a path, by its old name or its new one.
+    pub fn names(&self, path: &ProjectPath) -> bool {
+        let is_renamed = self.renamed.iter().any(|(old, new)| old == path || new == path);
+        is_renamed || [&self.added, &self.modified, &self.deleted].iter().any(|paths| paths.contains(path))
+    }
+
     /// The same, with what was added and deleted with equal bytes told as renamed.
     #[must_use]
     pub fn with_renames(mut self, old: &Files, new: &Files) -> Self {
@@ -113,6 +120,39 @@ impl Blobs {
             }
         }
         Ok(files)
+    }
+
+    /// The manifest of the folder `state`, where what it tells of sizes is so, as far as the blobs are here: of its files,
+    /// and of all of them what the manifest above told, where one `is_listed` there. With wrong ones it would be placed, and
+    /// would never be what stands there then.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, or tells what is not so.
+    pub(crate) fn true_tree(&self, state: &FileState, is_listed: bool) -> Result<Tree, CacheError> {
+        let tree = self.tree(&state.digest)?;
+        if !self.layout().manifests_have_sizes() {
+            return Ok(tree);
+        }
+        let fault =
+            |line, message| CacheError::Tree { digest: state.digest, source: TreeError::new(line, message) };
+        let (bytes, files) = tree.totals();
+        if is_listed && (state.size, state.files) != (bytes, Some(files)) {
+            let (size, count) = (state.size, state.files.unwrap_or_default());
+            return Err(fault(
+                1,
+                format!("the list above tells {size} bytes in {count} files, and it has {bytes} in {files}"),
+            ));
+        }
+        let wrong = tree.entries().par_iter().enumerate().find_map_first(|(at, (name, entry))| match entry {
+            TreeEntry::File { digest, size, .. } => {
+                let is = self.size(digest).filter(|is| is != size)?;
+                // Of a blob with other bytes, its list is not to blame.
+                let is_sound = matches!(self.is_sound(digest), Ok(Some(true)));
+                is_sound.then(|| fault(at + 2, format!("`{name}` has {is} bytes, and not {size}")))
+            }
+            TreeEntry::Folder { .. } => None,
+        });
+        wrong.map_or(Ok(tree), Err)
     }
 
     /// A file's state with the size of its blob, where its manifest tells none.

@@ -96,14 +96,19 @@ impl Tree {
         text.into_bytes()
     }
 
-    /// Reads a manifest. Nothing of it is believed that could lead outside the folder.
+    /// Reads a manifest. Nothing of it is believed that could lead outside the folder, and only the one form that the
+    /// writer gives a folder is taken: another would be another digest of the same content.
     ///
     /// # Errors
     /// When the bytes are no manifest of this version, or a name is not a single, ordinary path part.
     pub fn decode(bytes: &[u8]) -> Result<Self, TreeError> {
         let text = std::str::from_utf8(bytes)
             .map_err(|_| TreeError { line: 1, message: "it is not UTF-8".to_owned() })?;
-        let mut lines = text.split_terminator('\n').enumerate();
+        let whole = text.strip_suffix('\n').ok_or_else(|| {
+            let line = text.matches('\n').count() + 1;
+            TreeError { line, message: "it does not end with a line feed".to_owned() }
+        })?;
+        let mut lines = whole.split('\n').enumerate();
         if lines.next().map(|(_, header)| header) != Some(HEADER) {
             return Err(TreeError { line: 1, message: format!("expected `{HEADER}`") });
         }
@@ -138,7 +143,10 @@ fn decode_entry(line: &str) -> Result<(String, TreeEntry), String> {
 
 fn number(text: &str) -> Result<(u64, &str), String> {
     let (number, rest) = text.split_once(' ').ok_or("expected a number and a name")?;
-    Ok((number.parse().map_err(|_| format!("`{number}` is not a number"))?, rest))
+    let fault = || format!("`{number}` is not a number in its one form");
+    let is_plain =
+        number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
+    Ok((number.parse().ok().filter(|_| is_plain).ok_or_else(fault)?, rest))
 }
 
 fn decode_name(text: &str) -> Result<String, String> {
@@ -207,11 +215,22 @@ mod tests {
             format!("file {hex} 1 b\nfile {hex} 1 a"),
             format!("file {hex} -1 a"),
             format!("link {hex} 1 a"),
+            format!("file {hex} +1 a"),
+            format!("file {hex} 01 a"),
+            format!("file {hex} 99999999999999999999 a"),
+            format!("folder {hex} 1 00 a"),
+            format!("file {} 1 a", "AA".repeat(32)),
+            format!("file {hex} 1 a\n"),
             "file zz 1 a".to_owned(),
         ] {
             assert!(Tree::decode(format!("{HEADER}\n{body}\n").as_bytes()).is_err(), "{body}");
         }
         assert!(Tree::decode(b"pipe-tree 2\n").is_err());
+        assert!(Tree::decode(b"pipe-tree 1\n").is_ok());
+        for text in ["pipe-tree 1".to_owned(), format!("{HEADER}\nfile {hex} 1 a")] {
+            let fault = Tree::decode(text.as_bytes()).expect_err("no line feed at the end").to_string();
+            assert!(fault.ends_with("it does not end with a line feed"), "{fault}");
+        }
         assert!(Tree::decode(b"").is_err());
     }
 }

@@ -298,7 +298,7 @@ impl Workspace {
     ) -> Result<(), CacheError> {
         self.make_way(path)?;
         if state.is_folder() {
-            self.restore_folder(path, &state.digest, placement)
+            self.restore_folder(path, state, placement, false)
         } else {
             self.restore_file(path, &state.digest, state.executable, placement)
         }
@@ -346,11 +346,12 @@ impl Workspace {
     fn restore_folder(
         &self,
         path: &ProjectPath,
-        digest: &Digest,
+        state: &FileState,
         placement: Placement,
+        is_listed: bool,
     ) -> Result<(), CacheError> {
-        check_size(path, digest, 0)?;
-        let tree = self.blobs.tree(digest)?;
+        check_size(path, &state.digest, 0)?;
+        let tree = self.blobs.true_tree(state, is_listed)?;
         let os_path = self.os_path(path);
         if fs::symlink_metadata(&os_path).is_ok_and(|metadata| !metadata.is_dir()) {
             disk::remove(&os_path)?;
@@ -374,7 +375,7 @@ impl Workspace {
                 TreeEntry::File { digest, executable, .. } => {
                     self.restore_file(&below, digest, *executable, placement)
                 }
-                TreeEntry::Folder { digest, .. } => self.restore_folder(&below, digest, placement),
+                TreeEntry::Folder { .. } => self.restore_folder(&below, &entry.state(), placement, true),
             }
         })
     }

@@ -2,8 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
 
 use super::*;
-use crate::Layout;
 use crate::hash::hash_bytes_by;
+use crate::{Checkout, Layout, Tree};
 
 struct Project {
     folder: tempfile::TempDir,
@@ -205,7 +205,7 @@ fn a_folder_whose_files_are_held_is_no_unsaved_one() {
         }
         workspace.store(&path("out"), Placement::Private).unwrap();
         let planned_to = |state| {
-            let mut plan = crate::Checkout::default();
+            let mut plan = Checkout::default();
             workspace.plan_checkout(&path("out"), state, false, &mut plan).unwrap();
             plan
         };
@@ -300,4 +300,57 @@ fn large_and_deep_folders_are_summed_up_a_part_at_a_time() {
         assert_eq!(state_by_the_letter(&workspace, &data), expected);
         assert_eq!(workspace.listing(&path).unwrap(), listed);
     }
+}
+
+/// A list that says what is not so would be placed, and what stands there then would never be what is recorded.
+#[test]
+fn a_list_with_wrong_sizes_is_damaged() {
+    let project = project();
+    project.write("d/a", "1\n");
+    project.write("d/sub/b", "2\n");
+    let state = project.workspace.store(&path("d"), Placement::Private).unwrap().unwrap();
+    let blobs = &project.workspace.blobs;
+    let tree = blobs.tree(&state.digest).unwrap();
+    let with = |name: &str, size: u64, files: u64| {
+        let entries = tree.entries().iter().map(|(known, entry)| {
+            let entry = match *entry {
+                TreeEntry::File { digest, executable, .. } if known == name => {
+                    TreeEntry::File { digest, size, executable }
+                }
+                TreeEntry::Folder { digest, .. } if known == name => {
+                    TreeEntry::Folder { digest, size, files }
+                }
+                _ => entry.clone(),
+            };
+            (known.clone(), entry)
+        });
+        let digest = blobs.store_bytes(&Tree::new(entries.collect()).encode()).unwrap();
+        FileState { digest, ..state }
+    };
+    for (wrong, at, told) in [
+        (with("a", 777, 0), "d", "line 2: `a` has 2 bytes, and not 777"),
+        (with("sub", 777, 1), "d/sub", "the list above tells 777 bytes in 1 files, and it has 2 in 1"),
+        (with("sub", 2, 9), "d/sub", "the list above tells 2 bytes in 9 files, and it has 2 in 1"),
+    ] {
+        for is_there in [true, false] {
+            if !is_there {
+                project.workspace.remove(&path("d")).unwrap();
+            }
+            let mut plan = Checkout::default();
+            project.workspace.plan_checkout(&path("d"), &wrong, false, &mut plan).unwrap();
+            let [(place, fault)] = &plan.failed[..] else { panic!("{:?}", plan.failed) };
+            let cause = std::error::Error::source(fault).unwrap().to_string();
+            assert!(place.as_str() == at && cause.contains(told), "{place}: {cause}");
+            let fault = project.workspace.restore(&path("d"), &wrong, Placement::Private).unwrap_err();
+            assert!(matches!(fault, CacheError::Tree { .. }), "{fault}");
+        }
+        project.workspace.restore(&path("d"), &state, Placement::Private).unwrap();
+    }
+    // What a damaged blob holds is not the fault of its list.
+    let blob = blobs.path(&crate::hash::hash_bytes(b"1\n"));
+    disk::set_mode(&blob, 0o644).unwrap();
+    fs::write(&blob, "other").unwrap();
+    project.workspace.remove(&path("d")).unwrap();
+    let fault = project.workspace.restore(&path("d"), &state, Placement::Private).unwrap_err();
+    assert!(matches!(fault, CacheError::Damaged { .. }), "{fault}");
 }

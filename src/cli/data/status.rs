@@ -155,10 +155,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let missing: Vec<&ProjectPath> =
         now.iter().filter(|(_, state)| !is_held(state)).map(|(path, _)| path).collect();
     let is_changed = |path: &ProjectPath| {
-        let is_in = |one: &Difference| {
-            let is_renamed = one.renamed.iter().any(|(old, new)| old == path || new == path);
-            is_renamed || [&one.added, &one.modified, &one.deleted].iter().any(|paths| paths.contains(path))
-        };
+        let is_in = |one: &Difference| one.names(path);
         is_unreadable(path)
             || is_outdated(path)
             || [&committed, &uncommitted, &diverged].into_iter().any(is_in)
@@ -352,7 +349,10 @@ fn not_in_remote(
     let share = ShareArgs { remote: args.remote.clone(), ..ShareArgs::default() };
     let (mut absent, mut is_all_told) = (Vec::new(), true);
     for (name, wishes) in &wishes(project, pipeline, &share, printer)? {
-        let remote = remotes::open(project, name)?;
+        let remote = remotes::open_existing(project, name)?;
+        if let (Some(text), false) = (remotes::emptiness(&remote), wishes.is_empty()) {
+            printer.insist(format_args!("{text}; mount it if it is a share, or `pipe push` fills it"));
+        }
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(blobs, &remote, None, &meter);
         let roots = roots_of(&transfer, wishes, false)?;

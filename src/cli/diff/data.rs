@@ -56,6 +56,10 @@ pub fn run(
         Revision::Commit(commit) if is_for_dvc => names_at(project, commit, &targets, printer),
         _ => Ok(Names::default()),
     });
+    let commits = [&old, &new].map(|revision| match revision {
+        Revision::Commit(commit) => Some(commit.clone()),
+        _ => None,
+    });
     let [old, new] =
         [&old, &new].map(|revision| files(project, revision, &targets, &mut unreadable, printer));
     let (mut old, mut new) = (old?, new?);
@@ -70,12 +74,19 @@ pub fn run(
     for side in [&mut old, &mut new] {
         side.retain(|path, _| !unreadable.keys().any(|data| data.contains(path)));
     }
-    let unlisted = recorded::unlisted(&[&old, &new]);
+    // What stands in the workspace needs no list.
+    let lists = [&old, &new].map(|side| recorded::unlisted(&[side]));
+    let unlisted = lists.concat();
     for side in [&mut old, &mut new] {
         let whole = side.clone();
         recorded::tell_whole(side, &unlisted, &whole);
     }
     let changes = Difference::between(&old, &new).with_renames(&old, &new);
+    for (folders, commit) in lists.iter().zip(&commits) {
+        for folder in folders.iter().filter(|folder| changes.names(folder)) {
+            recorded::tell_unlisted(folder, commit.as_deref(), printer);
+        }
+    }
     // What is not as it was, and cannot be brought back from the cache.
     let missing = (of_workspace && !args.hide_missing).then(|| missing(&changes, &old, &project.blobs()));
     if is_for_dvc {

@@ -64,5 +64,5 @@ pub fn data(args: &ListArgs, url: &str, printer: Printer) -> CliResult<(ProjectP
         .map(|(path, state)| (path.clone(), state.size))
         .chain(kept.iter().filter_map(|(path, Kept { size, .. })| Some((path.clone(), (*size)?))))
         .collect();
-    Ok((place, Data { recorded, files, kept, sizes, is_of_dvc: !has_sizes }))
+    Ok((place, Data { recorded, files, kept, sizes, is_of_dvc: !has_sizes, ..Data::default() }))
 }
