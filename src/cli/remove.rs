@@ -6,6 +6,7 @@ use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
 use crate::begun::refuse_cut_off_move;
+use crate::brought;
 use crate::cli::stage::remove::{RemoveArgs as StageArgs, clear, run as remove_stages, save};
 use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
@@ -123,6 +124,8 @@ fn remove_data(
     }
     edits.write()?;
     placed::forget(project, outs.iter().map(|out| &out.path))?;
+    // What nothing records needs no more to be brought.
+    project.workspace(printer)?.end_bringing(|path| outs.iter().any(|out| brought::is_of(out, path)));
     let pointers = stages.iter().map(|stage| &stage.address.file);
     staging::stage(project, pointers.chain(&ignore_files), printer);
     for stage in &stages {
