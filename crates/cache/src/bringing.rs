@@ -144,9 +144,13 @@ impl Workspace {
         }
         now.retain(|path, _| within.contains(path) && !is_unfinished(path));
         let files = wanted.len() as u64;
-        let absent = wanted.keys().filter(|path| !now.contains_key(*path)).count() as u64;
+        let is_absent = |(path, state): &(&ProjectPath, &FileState)| {
+            now.get(*path).is_none_or(|now| now.is_folder() && !state.is_folder())
+        };
+        let absent = wanted.iter().filter(is_absent).count() as u64;
         let (mut is_half, mut is_edited) = (absent > 0, false);
-        for (path, state) in now {
+        // A folder in which nothing is was made for what was to come, or is nobody's work.
+        for (path, state) in now.into_iter().filter(|(_, state)| !state.is_folder()) {
             if wanted.get(&path).is_none_or(|wanted| wanted.digest != state.digest) {
                 let is_old = self.stands_since(&path, &state, since);
                 is_half |= is_old;

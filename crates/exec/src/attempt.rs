@@ -336,7 +336,9 @@ impl Attempt<'_, '_, '_> {
             let out = self.stage.outs.iter().find(|out| out.path == *path);
             Bringing::of(path, out.and_then(|out| out.glob.as_ref()).map(Glob::base), state)
         });
-        workspace.begin_bringing(bringing.collect())?;
+        let bringing: Vec<Bringing> = bringing.collect();
+        let begin = || workspace.begin_bringing(bringing.clone());
+        begin().or_else(|fault| self.shop.with_room(fault, disk::DiskError::is_full, begin))?;
         for (path, state) in &mut outs {
             let out = self.stage.outs.iter().find(|out| out.path == *path);
             let out = out.expect("only declared outs are a source");
