@@ -4,6 +4,7 @@ mod age;
 mod artifacts;
 mod as_dvc;
 mod begun;
+mod brought;
 mod cli;
 mod discover;
 mod dvc_config;

@@ -324,63 +324,10 @@ impl Project {
         jobs.is_ok_and(|mut jobs| jobs.next().is_some())
     }
 
-    fn checkouts(&self) -> PathBuf {
-        self.pipe_path("tmp").join("checkouts")
-    }
-
-    /// Notes that `paths` are about to be brought back: cut off in the middle, they hold a part of what is recorded, which
-    /// must not be taken for somebody's edit.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn begin_checkout(&self, paths: &[&ProjectPath]) -> Result<(), disk::DiskError> {
-        if paths.is_empty() {
-            return Ok(());
-        }
-        let lines: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
-        let note = self.checkouts().join(disk::Holder::current().file_name());
-        // A name may hold anything but this.
-        disk::replace_volatile(&note, lines.join("\0").as_bytes())
-    }
-
     /// A folder for what a checkout of this process makes before it puts it in place. That of a dead process is removed by
     /// whoever [recovers](exec::Claims::recover) what it left.
     pub fn checkout_folder(&self) -> PathBuf {
         self.job_folder().join(format!("{}-checkout", disk::Holder::current().file_name()))
-    }
-
-    /// Forgets what was begun by this process, and what others were cut off at that is now brought back.
-    pub fn end_checkout(&self, paths: &[&ProjectPath]) {
-        for (note, unfinished) in self.unfinished_checkouts() {
-            let is_done = |path: &ProjectPath| paths.iter().any(|done| done.contains(path));
-            let left: Vec<&str> =
-                unfinished.iter().filter(|path| !is_done(path)).map(ProjectPath::as_str).collect();
-            // What cannot be written down is asked for once more.
-            let _ = match left.len() {
-                0 => disk::remove(&note),
-                count if count < unfinished.len() => {
-                    disk::replace_volatile(&note, left.join("\0").as_bytes())
-                }
-                _ => Ok(()),
-            };
-        }
-    }
-
-    /// Whether a checkout of something at, in or around `path` was cut off.
-    pub fn is_half_checked_out(&self, path: &ProjectPath) -> bool {
-        let meets = |other: &ProjectPath| other.contains(path) || path.contains(other);
-        self.unfinished_checkouts().iter().any(|(_, unfinished)| unfinished.iter().any(meets))
-    }
-
-    fn unfinished_checkouts(&self) -> Vec<(PathBuf, Vec<ProjectPath>)> {
-        let notes = std::fs::read_dir(self.checkouts()).into_iter().flatten().flatten();
-        let read = |note: PathBuf| {
-            let text = disk::read_text_optional(&note).ok().flatten()?;
-            let paths = text.split('\0').filter(|path| !path.is_empty());
-            let paths = paths.filter_map(|path| ProjectPath::from_record(path).ok());
-            Some((note, paths.collect()))
-        };
-        notes.filter_map(|note| read(note.path())).collect()
     }
 
     /// Where files of the workspace are made before they get their names: what is left there by a process that was killed

@@ -401,13 +401,6 @@ impl Host for Recorder<'_> {
         if is_empty {
             return Err(format!("its command in {} is empty", stage.address.file));
         }
-        let half = stage.outs.iter().find(|out| {
-            stage.command == pipeline::Command::None && self.project.is_half_checked_out(&out.path)
-        });
-        if let Some(out) = half {
-            let path = &out.path;
-            return Err(format!("a checkout of `{path}` was cut off; `pipe checkout {path}` finishes it"));
-        }
         // Asked before anything is written: outs that git tracks must not make their own run dirty.
         self.facts();
         let tracked = match self.tracked.get_or_init(|| Some(self.project.git()?.tracked())) {

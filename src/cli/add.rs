@@ -66,7 +66,7 @@ pub struct AddArgs {
     #[arg(short, long, value_name = "N", requires = "to_remote", alias = "remote-jobs", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
     /// Replace what stands at OUT, after saving what no cache holds; record a folder without files that were never
-    /// fetched
+    /// fetched, or of which a checkout was cut off
     #[arg(short, long)]
     force: bool,
     /// Describe the data, for people
@@ -89,12 +89,6 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     paths.dedup();
     let wish = paths.iter().fold(Wish::named("an add"), Wish::writing_path);
     let _held = recovery::hold(&project, &wish, true, printer)?;
-    if let Some(path) = paths.iter().find(|path| project.is_half_checked_out(path)) {
-        return Err(CliError::message(format!(
-            "a checkout of {path} was cut off, and it holds a part of its data"
-        ))
-        .hint(format!("`pipe checkout {path}` finishes it")));
-    }
     let _lock = lock(&project, printer)?;
     let git = project.git();
     // Git is asked while the files of the project are looked for.
@@ -124,9 +118,11 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     }
     if let (Some(_), [path]) = (&args.out, paths.as_slice()) {
         bring_in(&project, &workspace, args, path, printer)?;
+        workspace.end_bringing(|known| path.contains(known));
     }
     for (path, place) in paths.iter().zip(&places) {
         admission.look(path, place)?;
+        admission.refuse_half(path, place, args.force)?;
         admission.refuse_outdated(path, place)?;
         admission.refuse_unfetched(path, place, args.force)?;
     }
@@ -179,6 +175,8 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let edited = edited_imports(&admission, &now)?;
     let ignore_files = record(&admission, &now, args.desc.as_deref())?;
     workspace.save_state()?;
+    // What stands there is the record by now, whatever was to come.
+    workspace.end_bringing(|known| paths.iter().any(|path| path.contains(known)));
     tell_damage(&workspace, printer);
     for (path, state, is_new) in added.iter().take(NAMED) {
         let what = match state.files {
@@ -514,6 +512,25 @@ impl Admission<'_> {
         }
         let below = (!below.is_root() && recorded.is_some_and(|state| state.is_folder())).then_some(below);
         Ok(Place { pointer: pointer.clone(), top: top.clone(), below, recorded })
+    }
+
+    /// Refuses what is a part of what was being brought here when that was cut off.
+    fn refuse_half(&self, path: &ProjectPath, place: &Place, force: bool) -> CliResult {
+        let Some(recorded) = place.recorded.filter(|_| !force && self.workspace.has_notes()) else {
+            return Ok(());
+        };
+        let recorded = place.below.is_none().then_some(recorded);
+        let now = self.workspace.observe(path)?.map(|now| now.digest);
+        if recorded.is_some_and(|recorded| now == Some(recorded.digest))
+            || self.workspace.half_brought(path, None, recorded.as_ref()).is_none()
+        {
+            return Ok(());
+        }
+        let quoted = quoted_path(path.as_str());
+        Err(CliError::message(format!("a checkout of {path} was cut off, and it holds a part of its data"))
+            .hint(format!(
+                "`pipe checkout {quoted}` finishes it, `pipe add -f {quoted}` records what is here"
+            )))
     }
 
     /// Refuses what would be recorded over a pointer that moved since data and pointer last agreed here.

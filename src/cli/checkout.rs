@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{FileState, ProjectPath};
-use cache::{Change, Checkout, Workspace};
+use cache::{Bringing, Change, Checkout, Workspace};
 use clap::Args;
 use exec::{Ledger, MadeSince, Wish, with_choice};
 use pipeline::{Glob, Pipeline, StageId};
@@ -129,10 +129,10 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     workspace.agree_only(is_pointed_at);
     let mut plan = Checkout::default();
     let working = printer.working("Comparing with what is recorded");
-    let mut begun: Vec<&ProjectPath> = Vec::new();
-    let mut judged: Vec<&ProjectPath> = Vec::new();
+    let mut begun = Vec::new();
+    let mut judged = Vec::new();
     let lacks: Vec<_> = wanted.iter_mut().map(|wanted| wanted.lack.take()).collect();
-    for (Wanted { path, state, glob, .. }, lack) in wanted.iter().zip(lacks) {
+    for (Wanted { is_data, path, state, glob, .. }, lack) in wanted.iter().zip(lacks) {
         let before = plan.mark();
         let planned = match (lack, glob) {
             (Some(fault), _) => Err(fault),
@@ -142,12 +142,12 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
             }),
         };
         match planned {
-            Ok(()) => judged.push(path),
+            Ok(()) => judged.push((path, *glob, *is_data)),
             // What cannot be looked at is left as it is, and keeps nothing else from coming back.
             Err(fault) => plan.give_up(before, path, fault),
         }
         if plan.has_more(before) {
-            begun.push(path);
+            begun.push(Bringing::of(path, glob.map(Glob::base), state));
         }
     }
     tell_damage(&workspace, printer);
@@ -184,7 +184,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     saved.extend(save(&workspace, &plan, &unnamed, "no record names", printer)?);
     let working = printer.working("Bringing files back");
     // What is right already is in no danger.
-    project.begin_checkout(&begun)?;
+    workspace.begin_bringing(begun)?;
     let aside = project.checkout_folder();
     let carried_out = workspace.carry_out(&mut plan, &aside);
     // Also where not all came back: git is not to take what did.
@@ -194,7 +194,17 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     staging::stage(&project, &ignore_files, printer);
     disk::remove(&aside)?;
     carried_out?;
-    project.end_checkout(&judged);
+    // A part of an out is no result of its stage; a part of data is told by itself.
+    judged.retain(|(path, glob, is_data)| {
+        let has =
+            |failed: &ProjectPath| glob.map_or_else(|| path.contains(failed), |glob| glob.matches(failed));
+        *is_data || !plan.failed.iter().any(|(failed, _)| failed == *path || has(failed))
+    });
+    workspace.end_bringing(|known| {
+        judged.iter().any(|(path, glob, _)| {
+            *path == known || glob.map_or_else(|| path.contains(known), |glob| glob.matches(known))
+        })
+    });
     drop(working);
     remember(&workspace, &pipeline, &wanted, &plan);
     let swept = sweep(&project, &workspace, &mut placed, &left, printer)?;

@@ -8,6 +8,7 @@ use exec::{
 };
 use pipeline::{Dialect, Import, Pipeline, Stage, StageId, StaleReason};
 
+use crate::brought;
 use crate::cli::repro::tell_ignored;
 use crate::cli::targets::{TargetArgs, part};
 use crate::cli::{command_line, quoted_path, tell_damage};
@@ -40,8 +41,8 @@ pub struct CommitArgs {
     /// Take of folders all that is declared in and below them
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// Record without asking, even if inputs changed since the last success; and data that is named, even if its pointer
-    /// moved since
+    /// Record without asking, even if inputs changed since the last success; and what is named, even if its pointer moved
+    /// since, or only a part of it was brought back
     #[arg(short, long)]
     force: bool,
     /// Leave the data in place as it is, rather than make links of it
@@ -120,6 +121,11 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     }
     ledger.write(|stage, lock| pipeline.keeps_record(stage, lock))?;
     placed::remember(&project, (&pipeline, &wanted), &ledger, &workspace)?;
+    // What stands there is the record by now, whatever was to come.
+    let is_recorded = |path: &ProjectPath| {
+        wanted.iter().flat_map(|id| &pipeline.stage(*id).outs).any(|out| brought::is_of(out, path))
+    };
+    workspace.end_bringing(is_recorded);
     workspace.save_state()?;
     tell_damage(&workspace, printer);
     if recorded == 0 {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use base::{FileState, ProjectPath};
-use cache::{Blobs, Placement, Remote, Root, Workspace};
+use cache::{Blobs, Bringing, Placement, Remote, Root, Workspace};
 use clap::Args;
 use exec::Wish;
 use pipeline::{Dialect, Import, Repo, Stage, update_import, write_import};
@@ -295,9 +295,9 @@ fn record(
     }
     edits.write()?;
     let Some(state) = state else { return Ok(ignore_files) };
-    project.begin_checkout(&[out])?;
+    workspace.begin_bringing(vec![Bringing::of(out, None, &state)])?;
     workspace.restore(out, &state, Placement::Linked)?;
-    project.end_checkout(&[out]);
+    workspace.end_bringing(|path| out.contains(path));
     workspace.agree(out, Some(state.digest));
     let mut placed = Placed::load(project);
     placed.note_data(&place.pointer, out, state.digest);

@@ -5,6 +5,7 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
+use crate::brought;
 use crate::cli::stage::remove::{RemoveArgs as StageArgs, clear, run as remove_stages, save};
 use crate::cli::stage::written_name;
 use crate::cli::targets::part;
@@ -142,6 +143,8 @@ fn remove_data(
     }
     edits.write()?;
     placed::forget(project, outs.iter().map(|out| &out.path))?;
+    // What nothing records needs no more to be brought.
+    project.workspace(printer)?.end_bringing(|path| outs.iter().any(|out| brought::is_of(out, path)));
     let pointers = stages.iter().map(|stage| &stage.address.file);
     staging::stage(project, pointers.chain(&ignore_files), printer);
     for stage in &stages {

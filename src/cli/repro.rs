@@ -14,6 +14,7 @@ use exec::{
 use pipeline::{Pipeline, StageId, StaleReason};
 
 use crate::begun;
+use crate::brought;
 use crate::cli::select::SelectArgs;
 use crate::cli::{command_line, plan, quoted_path, tell_damage, update};
 use crate::environment;
@@ -208,6 +209,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         if nothing && leftovers.is_empty() && !ledger.has_unwritten() {
             // A project that cannot be written to is no reason to fail where nothing is to be written.
             let _ = workspace.save_state();
+            brought::settle(&workspace, &pipeline, &ledger, &wanted);
             // What is remembered is answered without a word about data that is not here.
             if asks_only && spared.is_empty() {
                 question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
@@ -275,6 +277,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         wanted.into_iter().filter(|id| !summary.spared.iter().any(|(spared, _)| spared == id)).collect();
     let failed = |id: &StageId| summary.failed.iter().any(|(failed, _)| failed == id);
     let good: Vec<StageId> = wanted.iter().filter(|id| !failed(id)).copied().collect();
+    brought::settle(&workspace, &pipeline, &ledger, &good);
     if let Err(fault) = placed::remember(&project, (&pipeline, &good), &ledger, &workspace) {
         printer.warn(format_args!("a later checkout of everything will not know what was recorded: {fault}"));
     }

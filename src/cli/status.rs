@@ -15,6 +15,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::as_dvc;
 use crate::begun;
+use crate::brought;
 use crate::cli::select::SelectArgs;
 use crate::cli::sharing::ShareArgs;
 use crate::cli::status::updates::Updates;
@@ -145,6 +146,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let mut plan = survey_now(&pipeline, &workspace, &ledger, &wanted);
     leftovers::foretell(&pipeline, &workspace, &left, &mut plan);
     let _ = workspace.save_state();
+    brought::settle(&workspace, &pipeline, &ledger, &wanted);
     tell_damage(&workspace, printer);
     // What is remembered is answered without a word about them.
     if left.is_empty() && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
@@ -428,6 +430,12 @@ fn is_partial(decision: &Decision) -> bool {
     !reasons.is_empty() && reasons.iter().all(|reason| matches!(reason, StaleReason::DataPartial { .. }))
 }
 
+/// Whether a checkout of data was cut off.
+fn is_cut_off(decision: &Decision) -> bool {
+    let (Decision::Restore { reasons, .. } | Decision::Unknown { reasons }) = decision else { return false };
+    reasons.iter().any(|reason| matches!(reason, StaleReason::CheckoutCutOff { .. }))
+}
+
 /// A reason on a line of its own, and below it the first files that differ in a folder it tells of.
 pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, printer: Printer) {
     printer.data_text(format_args!("  {reason}"));
@@ -493,6 +501,7 @@ fn print_status(
             }
             (Decision::Frozen { .. }, _) => "frozen, with other outs than recorded",
             _ if is_partial(&judged.decision) => "modified: not all of it is here",
+            _ if is_cut_off(&judged.decision) => "only half brought back",
             _ if is_of_pointer(&judged.decision) => "outdated: its pointer moved",
             (_, State::Upstream) => "stale because of what is before it",
             (_, State::Unknown) => "cannot be told",

@@ -68,6 +68,7 @@ mod folders;
 mod full_disk;
 mod gc;
 mod groups;
+mod half_brought;
 mod histories;
 mod hostile;
 mod ignored_names;

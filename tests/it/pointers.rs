@@ -569,7 +569,7 @@ fn half_a_checkout_is_never_recorded() {
     sandbox.remove("data/b");
     sandbox.write("data/.pipe-a1b2c3.tmp", "half");
     sandbox.write(".pipe/tmp/checkouts/vm-1-1", "data");
-    for command in [&["repro"][..], &["commit", "-f"], &["add", "data"]] {
+    for command in [&["commit"][..], &["commit", "-f"], &["add", "data"]] {
         let said = sandbox.pipe(command);
         assert_ne!(said.code_of(), Some(0), "{command:?}");
         said.tells(&["was cut off", "`pipe checkout data`"]);
@@ -590,11 +590,14 @@ fn a_note_of_a_checkout_goes_part_by_part() {
     sandbox.ok(["init"]);
     let odd = "odd\nname";
     for name in ["a", "b", odd] {
-        sandbox.write(name, name);
+        sandbox.write(&format!("{name}/x"), name);
+        sandbox.write(&format!("{name}/y"), name);
         sandbox.ok(["add", name]);
     }
+    sandbox.remove("a/x");
+    sandbox.remove(&format!("{odd}/x"));
     sandbox.write(".pipe/tmp/checkouts/vm-1-1", format!("a\0{odd}"));
-    sandbox.write("b", "edited");
+    sandbox.write("b/x", "edited");
     sandbox.ok(["commit", "b"]);
     assert_ne!(sandbox.pipe(["add", "a"]).code_of(), Some(0));
     sandbox.ok(["checkout", "a"]);
@@ -605,7 +608,8 @@ fn a_note_of_a_checkout_goes_part_by_part() {
     assert!(!sandbox.exists(".pipe/tmp/checkouts/vm-1-1"));
     // One that is refused has begun nothing, and what is right already is never noted.
     sandbox.remove("a");
-    sandbox.write("b", "mine");
+    sandbox.write("b/x", "mine");
+    sandbox.write("b/new", "mine");
     assert_ne!(sandbox.pipe(["checkout"]).code_of(), Some(0));
     sandbox.ok(["commit", "b"]);
 }

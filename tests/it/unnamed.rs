@@ -188,3 +188,31 @@ fn a_merge_fetches_the_list_that_the_cache_lacks() {
     assert_eq!(sandbox.read("../clone/raw/1"), "mine\n");
     assert_eq!(sandbox.read("../clone/raw/3"), "theirs\n");
 }
+
+#[test]
+fn where_a_folder_gives_way_to_a_file_nothing_in_it_is_removed_unasked() {
+    for of_dvc in [false, true] {
+        let sandbox = Sandbox::new();
+        if of_dvc {
+            sandbox.write(".dvc/config", "");
+        }
+        let pointer = if of_dvc { "d.dvc" } else { "d.pipe" };
+        sandbox.write("d/f", "1\n");
+        sandbox.ok(["add", "d"]);
+        sandbox.commit("one");
+        sandbox.remove("d/f");
+        sandbox.write("d/f/k", "k\n");
+        sandbox.ok(["add", "d"]);
+        sandbox.commit("two");
+        // The cache holds the same bytes, by a record of another place.
+        sandbox.write("other", "note\n");
+        sandbox.ok(["add", "other"]);
+        sandbox.write("d/f/mine", "note\n");
+        sandbox.git(["checkout", "--quiet", "HEAD~1", "--", pointer]);
+        let told = ["nothing was touched", "no record names", "d/f/mine"];
+        sandbox.pipe(["checkout"]).code(1).tells(&told);
+        assert_eq!(sandbox.read("d/f/mine"), "note\n");
+        sandbox.ok(["checkout", "-f"]).tells(&["Saved d/f/mine, which no record names"]);
+        assert_eq!(sandbox.read("d/f"), "1\n");
+    }
+}

@@ -60,6 +60,8 @@ pub struct Checkout {
     pub held: Vec<(ProjectPath, FileState)>,
     /// What is recorded and cannot be brought back, with the reason.
     pub failed: Vec<(ProjectPath, CacheError)>,
+    /// Folders that give way to a file: nothing takes the place of what is in them.
+    gives_way: Vec<ProjectPath>,
     /// How many files are right already and are placed anew.
     pub relinked: usize,
 }
@@ -73,12 +75,13 @@ pub struct Mark {
 }
 
 impl Checkout {
-    /// Whether what stands at a path goes, alone or with a folder that it lies in, and nothing takes its place.
+    /// Whether what stands at a path goes, alone or with a folder that it lies in, and nothing takes its place, or not that
+    /// of a folder's files.
     pub fn is_removed(&self, path: &ProjectPath) -> bool {
         let goes = |(known, _, change): &(ProjectPath, Step, Option<Change>)| {
             known.contains(path) && *change == Some(Change::Deleted)
         };
-        self.steps.iter().any(goes)
+        self.steps.iter().any(goes) || self.gives_way.iter().any(|folder| folder.contains(path))
     }
 
     /// How far the plan goes now.
@@ -415,6 +418,7 @@ impl Planner<'_> {
                     }
                     answer => answer?,
                 }
+                self.plan.gives_way.push(path.clone());
             }
             self.check_saved(path, now)?;
             self.plan.relinked += usize::from(is_right);

@@ -5,6 +5,7 @@
 
 mod agreed;
 mod blobs;
+mod bringing;
 mod checkout;
 mod edited;
 mod error;
@@ -44,6 +45,7 @@ mod verify;
 mod workspace;
 
 pub use blobs::Blobs;
+pub use bringing::{Bringing, Half};
 pub use checkout::{Change, Checkout, Mark};
 pub use edited::Look;
 pub use error::CacheError;

@@ -39,6 +39,8 @@ pub struct Workspace {
     pub(crate) links: Links,
     state: Mutex<State>,
     agreed: Mutex<Agreed>,
+    /// Where it is noted what is being brought.
+    pub(crate) bringing: PathBuf,
     /// What is passed over in folders.
     pub(crate) ignores: Ignores,
     damage: Mutex<Vec<Damage>>,
@@ -61,6 +63,7 @@ impl Workspace {
             stages,
             links: Links::new(vec![LinkType::Reflink]),
             agreed: Mutex::new(Agreed::load(state.folder())),
+            bringing: state.folder().join("tmp").join("checkouts"),
             state: Mutex::new(state),
             damage: Mutex::default(),
             witness: Mutex::new(None),

@@ -260,6 +260,11 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
         };
         let (path, new, now) = (path.clone(), *recorded, *now);
         let has = |state| world.workspace.blobs.has_all(state);
+        if let Some(half) = world.workspace.half_brought(&path, None, state_of(&path)) {
+            let (in_cache, is_edited) = (state_of(&path).is_some_and(has), half.is_edited);
+            *reason = StaleReason::CheckoutCutOff { path, old: now, new, in_cache, is_edited };
+            continue;
+        }
         let look = || match state_of(&path) {
             Some(recorded) => world.workspace.look(&path, &stage.address.file, recorded),
             None => Look::Unclear,
@@ -477,7 +482,7 @@ fn sources(
     // Data that is there and another than its pointer says is what somebody made of it, and is recorded; but where
     // the pointer moved.
     let is_to_be_brought = |reason: &StaleReason| match reason {
-        StaleReason::OutMissing { .. } => true,
+        StaleReason::OutMissing { .. } | StaleReason::CheckoutCutOff { .. } => true,
         StaleReason::DataOutdated { .. } | StaleReason::DataPartial { .. } => !stage.frozen,
         _ => false,
     };

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
-use cache::{CacheError, Placement, StageEntry};
+use cache::{Bringing, CacheError, Placement, StageEntry};
 use pipeline::{
-    Address, DepName, Dialect, Out, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason,
+    Address, DepName, Dialect, Glob, Out, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason,
 };
 
 use crate::aside::{Aside, OUTSIDE};
@@ -168,6 +168,11 @@ impl Attempt<'_, '_, '_> {
             });
         }
         if self.stage.is_source() || self.stage.frozen {
+            if let Some(half) =
+                reasons.iter().find(|reason| matches!(reason, StaleReason::CheckoutCutOff { .. }))
+            {
+                return Err(Failure::Refused(half.to_string()));
+            }
             if !self.stage.is_source() {
                 let because = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
                 let name = &self.stage.address;
@@ -327,6 +332,14 @@ impl Attempt<'_, '_, '_> {
         let mut outs: OutStates =
             source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
         self.save_unsaved(locked, assessment)?;
+        // Cut off in the middle, a part of it must not be taken for somebody's work.
+        let bringing = outs.iter().map(|(path, state)| {
+            let out = self.stage.outs.iter().find(|out| out.path == *path);
+            Bringing::of(path, out.and_then(|out| out.glob.as_ref()).map(Glob::base), state)
+        });
+        let bringing: Vec<Bringing> = bringing.collect();
+        let begin = || workspace.begin_bringing(bringing.clone());
+        begin().or_else(|fault| self.shop.with_room(fault, disk::DiskError::is_full, begin))?;
         for (path, state) in &mut outs {
             let out = self.stage.outs.iter().find(|out| out.path == *path);
             let out = out.expect("only declared outs are a source");
@@ -341,6 +354,7 @@ impl Attempt<'_, '_, '_> {
         if self.stage.is_source() {
             // The pointer says so already, and data has no runs.
             agree(workspace, self.stage, &outs);
+            self.end_bringing();
             return Ok(Outcome::Restored { source: source.clone(), outs });
         }
         // A stage that writes outside the project is never restored.
@@ -361,7 +375,15 @@ impl Attempt<'_, '_, '_> {
         let record = || self.shop.ledger().record(&self.stage.address, lock.clone());
         record().or_else(|fault| self.shop.with_room(fault, LedgerError::is_full, record))?;
         agree(self.shop.world.workspace, self.stage, &lock.outs);
+        self.end_bringing();
         Ok(())
+    }
+
+    /// What the outs hold is recorded by now, whatever was to come before.
+    fn end_bringing(&self) {
+        let is_own =
+            |path: &ProjectPath| self.stage.outs.iter().any(|out| out.path == *path || out.holds(path));
+        self.shop.world.workspace.end_bringing(is_own);
     }
 
     fn run(

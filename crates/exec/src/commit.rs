@@ -5,7 +5,9 @@
 
 use base::FileState;
 use cache::{Maker, StageEntry, StageOut, Workspace};
-use pipeline::{DepName, Dialect, Out, Stage, StageKey, StageLock, StaleReason};
+use pipeline::{
+    DepName, Dialect, Glob, Out, Stage, StageKey, StageLock, StaleReason, cut_off_text, partial_text,
+};
 
 use crate::assess::{Conditions, Decision, World, assess};
 use crate::drive::is_stored;
@@ -56,6 +58,9 @@ pub fn committable(
         reasons.iter().filter(|reason| reason.is_of_pointer()).map(ToString::to_string).collect();
     if !moved.is_empty() && !over_pointers {
         return Err(Failure::Refused(moved.join("; ")));
+    }
+    if !over_pointers && let Some(refusal) = half_brought(world, stage, locked, &assessment.outs) {
+        return Err(Failure::Refused(refusal));
     }
     let reasons: Vec<StaleReason> = reasons.into_iter().map(as_edit).collect();
     let blocking: Vec<StaleReason> =
@@ -124,12 +129,38 @@ pub(crate) fn agree(workspace: &Workspace, stage: &Stage, states: &OutStates) {
     }
 }
 
+/// Why an out of a stage is no result of it: only a part of it is here, since it was cut off while it was brought, or the
+/// cache lacks the rest. Data tells that by itself.
+fn half_brought(
+    world: World<'_>,
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    now: &[Option<FileState>],
+) -> Option<String> {
+    let outs = stage.outs.iter().zip(now).filter(|(out, now)| out.cache && now.is_some());
+    outs.filter(|_| !stage.is_source()).find_map(|(out, now)| {
+        let recorded = locked.and_then(|locked| locked.recorded(out));
+        let is_same = |recorded: &FileState| now.is_some_and(|now| now.digest == recorded.digest);
+        if recorded.is_some_and(is_same) {
+            return None;
+        }
+        let base = out.glob.as_ref().map(Glob::base);
+        let half = world.workspace.half_brought(&out.path, base, recorded)?;
+        let in_cache = recorded.is_some_and(|recorded| world.workspace.blobs.has_all(recorded));
+        Some(match in_cache || half.absent == 0 {
+            true => cut_off_text(&out.path, in_cache, half.is_edited),
+            false => partial_text("out", &out.path, (half.absent, half.files), in_cache),
+        })
+    })
+}
+
 /// Where the user wants data recorded over its pointer, what it is now counts as his edit.
 fn as_edit(reason: StaleReason) -> StaleReason {
     match reason {
         StaleReason::DataOutdated { path, .. }
         | StaleReason::DataNotFetched { path, .. }
         | StaleReason::DataPartial { path, .. }
+        | StaleReason::CheckoutCutOff { path, .. }
         | StaleReason::DataDiverged { path, .. } => StaleReason::OutAdded { path: path.into() },
         reason => reason,
     }

@@ -8,7 +8,7 @@ mod about;
 mod words;
 
 pub use about::{PathOrName, Subject};
-pub use words::ways_out;
+pub use words::{cut_off_text, partial_text, ways_out};
 
 use std::cmp::Ordering;
 
@@ -200,6 +200,20 @@ pub enum StaleReason {
         files: u64,
         /// Whether the cache holds what the pointer records.
         in_cache: bool,
+    },
+    /// Data is a part of what was being brought here when that was cut off. An error where the cache does not hold what the
+    /// pointer records, or somebody has put something else there since.
+    CheckoutCutOff {
+        /// The data.
+        path: ProjectPath,
+        /// What it is.
+        old: Digest,
+        /// What the pointer records.
+        new: Digest,
+        /// Whether the cache holds that.
+        in_cache: bool,
+        /// Whether something else was put there since.
+        is_edited: bool,
     },
     /// Data is not what its pointer records, and either both changed, or nothing here remembers which of them did. An
     /// error: somebody has to choose.

@@ -55,7 +55,7 @@ pub use format::dvc::python::{is_equal as is_equal_in_python, text as python_tex
 pub use format::dvc::run_cache::RunEntry;
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
-pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh, ways_out};
+pub use fresh::{Freshness, PathOrName, StaleReason, Subject, cut_off_text, fresh, partial_text, ways_out};
 pub use graph::Graph;
 pub use import::{Import, Repo, parse_import, update_import, write_import};
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};

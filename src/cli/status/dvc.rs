@@ -232,6 +232,7 @@ impl View<'_> {
             | StaleReason::DataOutdated { path, .. }
             | StaleReason::DataNotFetched { path, .. }
             | StaleReason::DataPartial { path, .. }
+            | StaleReason::CheckoutCutOff { path, .. }
             | StaleReason::DataDiverged { path, .. } => path == out,
             _ => false,
         })

@@ -67,6 +67,7 @@ impl StaleReason {
             StaleReason::DataOutdated { .. } => "data_outdated",
             StaleReason::DataNotFetched { .. } => "data_not_fetched",
             StaleReason::DataPartial { .. } => "data_partial",
+            StaleReason::CheckoutCutOff { .. } => "checkout_cut_off",
             StaleReason::DataDiverged { .. } => "data_diverged",
             StaleReason::SourceChanged { .. } => "update_available",
             StaleReason::OutChanged { .. } => "out_changed",
@@ -104,6 +105,7 @@ impl StaleReason {
             | StaleReason::DataOutdated { path, .. }
             | StaleReason::DataNotFetched { path, .. }
             | StaleReason::DataPartial { path, .. }
+            | StaleReason::CheckoutCutOff { path, .. }
             | StaleReason::DataDiverged { path, .. }
             | StaleReason::OutRemoved { path }
             | StaleReason::OutNotCached { path }
@@ -135,7 +137,8 @@ impl StaleReason {
             | StaleReason::OutChanged { old, .. }
             | StaleReason::DataOutdated { old, .. }
             | StaleReason::DataNotFetched { old, .. }
-            | StaleReason::DataPartial { old, .. } => Some(Value::Str(old.to_string())),
+            | StaleReason::DataPartial { old, .. }
+            | StaleReason::CheckoutCutOff { old, .. } => Some(Value::Str(old.to_string())),
             StaleReason::DataDiverged { old, .. } => old.map(|old| Value::Str(old.to_string())),
             StaleReason::ParamChanged { old, .. } | StaleReason::ParamRemoved { old, .. } => {
                 Some(old.clone())
@@ -159,6 +162,7 @@ impl StaleReason {
             | StaleReason::DataOutdated { new, .. }
             | StaleReason::DataNotFetched { new, .. }
             | StaleReason::DataPartial { new, .. }
+            | StaleReason::CheckoutCutOff { new, .. }
             | StaleReason::DataDiverged { new, .. } => Some(Value::Str(new.to_string())),
             StaleReason::ParamChanged { new, .. } | StaleReason::ParamAdded { new, .. } => Some(new.clone()),
             StaleReason::EnvChanged { new, .. } => new.as_deref().map(Value::from),
@@ -178,6 +182,8 @@ impl StaleReason {
                 | StaleReason::DataMissing { .. }
                 | StaleReason::DataNotFetched { .. }
                 | StaleReason::DataPartial { in_cache: false, .. }
+                | StaleReason::CheckoutCutOff { in_cache: false, .. }
+                | StaleReason::CheckoutCutOff { is_edited: true, .. }
                 | StaleReason::DataDiverged { .. }
         )
     }
@@ -189,6 +195,7 @@ impl StaleReason {
             StaleReason::DataMissing { .. }
                 | StaleReason::DataNotFetched { .. }
                 | StaleReason::DataPartial { in_cache: false, .. }
+                | StaleReason::CheckoutCutOff { in_cache: false, .. }
         )
     }
 
@@ -199,6 +206,7 @@ impl StaleReason {
             StaleReason::DataOutdated { .. }
                 | StaleReason::DataNotFetched { .. }
                 | StaleReason::DataPartial { .. }
+                | StaleReason::CheckoutCutOff { .. }
                 | StaleReason::DataDiverged { .. }
         )
     }

@@ -21,6 +21,36 @@ pub fn ways_out(path: &dyn fmt::Display, is_folder: bool) -> String {
     }
 }
 
+/// That `absent` of so many files of `word` `path` are not here; whether the cache holds them.
+pub fn partial_text(
+    word: &str,
+    path: &dyn fmt::Display,
+    (absent, files): (u64, u64),
+    in_cache: bool,
+) -> String {
+    let are = if absent == 1 { "is" } else { "are" };
+    let brings = if in_cache { "checkout" } else { "pull" };
+    format!(
+        "{absent} of {files} files in {word} {path} {are} not here (`pipe {brings} {path}` brings what is absent, `pipe \
+         commit -f {path}` records that it was removed)"
+    )
+}
+
+/// That `path` is a part of what a checkout was bringing; whether the cache holds that, and whether something else was put
+/// there since.
+pub fn cut_off_text(path: &dyn fmt::Display, in_cache: bool, is_edited: bool) -> String {
+    let (finishes, changed) = match (in_cache, is_edited) {
+        (false, false) => ("pull", ""),
+        (true, false) => ("checkout", ""),
+        (false, true) => ("pull -f", ", and files in it were changed since"),
+        (true, true) => ("checkout -f", ", and files in it were changed since"),
+    };
+    format!(
+        "a checkout of {path} was cut off{changed} (`pipe {finishes} {path}` finishes it, `pipe commit -f {path}` records \
+         what is here)"
+    )
+}
+
 impl fmt::Display for PathOrName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -103,13 +133,10 @@ impl fmt::Display for StaleReason {
                 new.short()
             ),
             StaleReason::DataPartial { path, absent, files, in_cache, .. } => {
-                let are = if *absent == 1 { "is" } else { "are" };
-                let brings = if *in_cache { "checkout" } else { "pull" };
-                write!(
-                    f,
-                    "{absent} of {files} files in data {path} {are} not here (`pipe {brings} {path}` brings what is absent, \
-                     `pipe commit -f {path}` records that it was removed)"
-                )
+                f.write_str(&partial_text("data", path, (*absent, *files), *in_cache))
+            }
+            StaleReason::CheckoutCutOff { path, in_cache, is_edited, .. } => {
+                f.write_str(&cut_off_text(path, *in_cache, *is_edited))
             }
             StaleReason::DataDiverged { path, old: Some(_), is_folder, .. } => {
                 let ways = ways_out(path, *is_folder);
