@@ -1,6 +1,5 @@
 //! Files and folders that people log: into the cache piece by piece, equal ones once, and named as artifacts.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -78,7 +77,7 @@ fn walk(
 
 fn store_file(blobs: &Blobs, path: &Path, name: String) -> CliResult<Artifact> {
     let fault = |source| DiskError::new("read file", path, source);
-    let mut file = File::open(path).map_err(fault)?;
+    let mut file = disk::open(path).map_err(fault)?;
     let mut incoming = blobs.begin()?;
     let mut piece = vec![0; PIECE];
     loop {

@@ -145,7 +145,7 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
     walk.found.unread.append(&mut unread);
     let text = if has_ignore && !inner.is_empty() {
         walk.found.seen.push(folder.join(".gitignore"));
-        std::fs::read_to_string(place.join(".gitignore")).unwrap_or_default()
+        disk::read_text(&place.join(".gitignore")).unwrap_or_default()
     } else {
         String::new()
     };
@@ -197,7 +197,7 @@ fn is_of_dvc(name: &str) -> bool {
 fn is_pointer_of_ours(root: &Path, file: &ProjectPath) -> bool {
     let path = file.to_path(root);
     let is_small = || std::fs::metadata(&path).is_ok_and(|found| found.len() <= LARGEST_POINTER);
-    let text = || std::fs::read_to_string(&path);
+    let text = || disk::read_text(&path);
     is_pointer(file) && is_small() && text().is_ok_and(|text| parse_pointer(file, &text).is_ok())
 }
 

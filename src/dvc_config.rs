@@ -59,7 +59,7 @@ pub fn said(root: &Path) -> Vec<(Scope, PathBuf, DvcSections)> {
         Some(_) => Scope::Local,
     };
     let read = |(at, file): (usize, PathBuf)| {
-        let text = std::fs::read_to_string(&file).ok()?;
+        let text = disk::read_text(&file).ok()?;
         Some((whose(at), file, parse(&text)))
     };
     files.into_iter().enumerate().filter_map(read).collect()
@@ -97,7 +97,7 @@ pub fn cache_folder(root: &Path) -> PathBuf {
 pub fn cache_dir(root: &Path) -> Option<PathBuf> {
     let mut place = None;
     for file in files(root) {
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let Ok(text) = disk::read_text(&file) else { continue };
         if let Some(dir) = parse(&text).get("cache").and_then(|section| section.get("dir")) {
             place = Some(folder(&file, dir));
         }
@@ -129,7 +129,7 @@ impl OwnSetting {
 pub fn own_settings(root: &Path) -> Vec<OwnSetting> {
     let mut settings = Vec::new();
     for (is_local, name) in [(false, "config"), (true, "config.local")] {
-        let text = std::fs::read_to_string(own_folder(root).join(name)).unwrap_or_default();
+        let text = disk::read_text(&own_folder(root).join(name)).unwrap_or_default();
         for (section, keys) in parse(&text) {
             settings.extend(keys.into_iter().map(|(key, value)| OwnSetting {
                 is_local,
@@ -144,15 +144,14 @@ pub fn own_settings(root: &Path) -> Vec<OwnSetting> {
 
 /// Whether `cache.shared` is `group`.
 pub fn is_cache_shared(root: &Path) -> bool {
-    let shared =
-        |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("cache")?.get("shared").cloned();
+    let shared = |file: &PathBuf| parse(&disk::read_text(file).ok()?).get("cache")?.get("shared").cloned();
     files(root).iter().rev().find_map(shared).is_some_and(|whom| whom.eq_ignore_ascii_case("group"))
 }
 
 /// Whether `shared` of a remote is `group`.
 pub fn is_remote_shared(root: &Path, name: &str) -> bool {
     let said = |file: &PathBuf| {
-        let sections = parse(&std::fs::read_to_string(file).ok()?);
+        let sections = parse(&disk::read_text(file).ok()?);
         let is_it = |section: &str| {
             section.strip_prefix("remote").is_some_and(|rest| unquoted(rest.trim()) == name.to_lowercase())
         };
@@ -163,8 +162,7 @@ pub fn is_remote_shared(root: &Path, name: &str) -> bool {
 
 /// `cache.type`: how files of the workspace are made from the cache, the preferred way first.
 pub fn link_types(root: &Path) -> Option<Vec<LinkType>> {
-    let said =
-        |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("cache")?.get("type").cloned();
+    let said = |file: &PathBuf| parse(&disk::read_text(file).ok()?).get("cache")?.get("type").cloned();
     let types = files(root).iter().rev().find_map(said)?;
     let types: Vec<LinkType> = types.split(',').filter_map(|word| LinkType::from_name(word.trim())).collect();
     (!types.is_empty()).then_some(types)
@@ -182,7 +180,7 @@ pub fn is_without_git(root: &Path) -> bool {
 
 /// Whether a key of `core` is true.
 fn is_on(root: &Path, key: &str) -> bool {
-    let said = |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("core")?.get(key).cloned();
+    let said = |file: &PathBuf| parse(&disk::read_text(file).ok()?).get("core")?.get(key).cloned();
     files(root).iter().rev().find_map(said).is_some_and(|word| word.eq_ignore_ascii_case("true"))
 }
 
@@ -191,7 +189,7 @@ fn is_on(root: &Path, key: &str) -> bool {
 pub fn remotes(root: &Path) -> (Vec<(String, String)>, Option<String>) {
     let (mut remotes, mut default) = (BTreeMap::new(), None);
     for file in files(root) {
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let Ok(text) = disk::read_text(&file) else { continue };
         for (section, keys) in parse(&text) {
             let name = section.strip_prefix("remote").map(|rest| unquoted(rest.trim()));
             match (name, keys.get("url")) {

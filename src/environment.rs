@@ -53,7 +53,7 @@ pub fn may_halt() -> bool {
 
 /// Whether a signal is ignored. Where the system does not tell (there is no `/proc`), no.
 fn ignores_signal(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = disk::read_text("/proc/self/status".as_ref()).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
     u32::try_from(signal - 1).is_ok_and(|bit| mask.checked_shr(bit).unwrap_or_default() & 1 == 1)
@@ -105,7 +105,7 @@ pub fn gpus() -> u64 {
 
 /// The machine's memory in bytes, where the system tells.
 pub fn memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let text = disk::read_text("/proc/meminfo".as_ref()).ok()?;
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     total.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

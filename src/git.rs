@@ -37,6 +37,14 @@ pub enum GitError {
         /// Its working folder.
         root: PathBuf,
     },
+    /// It would wait for a named pipe in place of an ignore file for ever.
+    #[error("git cannot read {}", base::shown(path))]
+    NoIgnoreFile {
+        /// The ignore file.
+        path: PathBuf,
+        /// What it is.
+        source: std::io::Error,
+    },
     /// No such revision.
     #[error("there is no git revision `{0}`")]
     NoRevision(String),
@@ -45,7 +53,13 @@ pub enum GitError {
 impl GitError {
     /// What to do about it, if there is something.
     pub fn hint(&self) -> Option<String> {
-        let GitError::Foreign { root } = self else { return None };
+        let root = match self {
+            GitError::Foreign { root } => root,
+            GitError::NoIgnoreFile { .. } => {
+                return Some("move it elsewhere: a file belongs there".to_owned());
+            }
+            _ => return None,
+        };
         let root = crate::cli::quoted(&root.display().to_string());
         Some(format!("`git config --global --add safe.directory {root}` lets it, where you trust that user"))
     }
@@ -488,6 +502,17 @@ impl Git {
     pub fn not_ignored<'a>(&self, paths: &[&'a ProjectPath]) -> Result<Vec<&'a ProjectPath>, GitError> {
         if paths.is_empty() {
             return Ok(Vec::new());
+        }
+        let folders: HashSet<ProjectPath> =
+            paths.iter().flat_map(|path| std::iter::successors(path.parent(), ProjectPath::parent)).collect();
+        for folder in folders {
+            let path = folder.join(".gitignore").to_path(&self.root);
+            match std::fs::metadata(&path) {
+                Ok(found) if !found.is_file() && !found.is_dir() => {
+                    return Err(GitError::NoIgnoreFile { path, source: disk::not_a_file(&found) });
+                }
+                _ => {}
+            }
         }
         // Git takes a path for a pattern here, and one that means any file in its index for none that is ignored: a name
         // with a letter of patterns means its own pointer, too. It can be told to look at no index alone.

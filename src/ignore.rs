@@ -39,12 +39,12 @@ pub fn ignore_untracked<'a>(
 ) -> CliResult<Vec<ProjectPath>> {
     let texts = with_outs(project, stages, pipeline, tracked, on_tracked)?;
     for (file, text) in &texts {
-        disk::replace(&file.to_path(&project.root), text.as_bytes())?;
+        disk::replace(&file.to_path(&project.root), text)?;
     }
     Ok(texts.into_keys().collect())
 }
 
-/// What [`ignore_untracked`] writes, by the ignore file.
+/// What [`ignore_untracked`] writes, by the ignore file: bytes, as for git, which asks for no text.
 ///
 /// # Errors
 /// When git refuses, or an ignore file cannot be read.
@@ -54,7 +54,7 @@ pub fn with_outs<'a>(
     pipeline: &Pipeline,
     tracked: Option<&[String]>,
     on_tracked: &mut dyn FnMut(&ProjectPath),
-) -> CliResult<BTreeMap<ProjectPath, String>> {
+) -> CliResult<BTreeMap<ProjectPath, Vec<u8>>> {
     let Some(git) = project.git() else { return Ok(BTreeMap::new()) };
     // What lies behind a symlink git does not see.
     let seen =
@@ -84,7 +84,7 @@ pub fn with_outs<'a>(
     }
     let mut texts = BTreeMap::new();
     for (file, patterns) in missing {
-        let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+        let text = disk::read_optional(&file.to_path(&project.root))?.unwrap_or_default();
         texts.insert(file, patterns.iter().fold(text, |text, pattern| with_line(&text, pattern)));
     }
     Ok(texts)
@@ -136,17 +136,16 @@ pub fn unignore_outs<'a>(
         if disk::symlink_between(&project.root, &path).is_some() {
             continue;
         }
-        let Some(text) = disk::read_text_optional(&path)? else { continue };
-        let is_gone =
-            |line: &&str| patterns.iter().any(|pattern| line.trim_end_matches(['\r', '\n']) == pattern);
-        let left: String = text.split_inclusive('\n').filter(|line| !is_gone(line)).collect();
+        let Some(text) = disk::read_optional(&path)? else { continue };
+        let is_gone = |line: &&[u8]| patterns.iter().any(|pattern| without_end(line) == pattern.as_bytes());
+        let left: Vec<u8> = lines(&text).filter(|line| !is_gone(line)).flatten().copied().collect();
         if left == text {
             continue;
         }
         if left.is_empty() {
             disk::remove(&path)?;
         } else {
-            disk::replace(&path, left.as_bytes())?;
+            disk::replace(&path, &left)?;
         }
         changed.push(file);
     }
@@ -155,16 +154,33 @@ pub fn unignore_outs<'a>(
 
 /// The text of an ignore file with a line more: in its place among those at the end that are like it, so that branches
 /// which add different lines seldom meet. It ends as most of the others do, which stay as they are.
-fn with_line(text: &str, line: &str) -> String {
-    let (all, returns) = (text.matches('\n').count(), text.matches("\r\n").count());
+fn with_line(text: &[u8], line: &str) -> Vec<u8> {
+    let (all, returns) = lines(text).fold((0, 0), |(all, returns), line| {
+        (all + usize::from(line.ends_with(b"\n")), returns + usize::from(line.ends_with(b"\r\n")))
+    });
     let end = if returns > all / 2 { "\r\n" } else { "\n" };
-    let text = if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}{end}") };
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let ours = lines.iter().rev().take_while(|line| line.starts_with('/')).count();
+    let mut text = text.to_vec();
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        text.extend(end.as_bytes());
+    }
+    let lines: Vec<&[u8]> = lines(&text).collect();
+    let ours = lines.iter().rev().take_while(|line| line.starts_with(b"/")).count();
     let (others, ours) = lines.split_at(lines.len() - ours);
-    let at = ours.iter().position(|known| known.trim_end_matches(['\r', '\n']) > line).unwrap_or(ours.len());
+    let at = ours.iter().position(|known| without_end(known) > line.as_bytes()).unwrap_or(ours.len());
     let line = format!("{line}{end}");
-    [others, &ours[..at], &[&line], &ours[at..]].concat().concat()
+    [others, &ours[..at], &[line.as_bytes()], &ours[at..]].concat().concat()
+}
+
+/// The lines of a text, with their ends.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
+}
+
+fn without_end(mut line: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r' | b'\n'] = line {
+        line = rest;
+    }
+    line
 }
 
 /// The pattern for exactly that name, or path, in the ignore file's own folder.
@@ -195,9 +211,9 @@ mod tests {
     fn lines_stand_in_order_behind_those_of_others() {
         let text = ["/b", "/c", "/a"]
             .iter()
-            .fold("*.tmp\n/z*\n# mine".to_owned(), |text, line| with_line(&text, line));
-        assert_eq!(text, "*.tmp\n/z*\n# mine\n/a\n/b\n/c\n");
-        assert_eq!(with_line("", "/a"), "/a\n");
+            .fold(b"*.tmp\n/z*\n# m\xe9ine".to_vec(), |text, line| with_line(&text, line));
+        assert_eq!(text, b"*.tmp\n/z*\n# m\xe9ine\n/a\n/b\n/c\n");
+        assert_eq!(with_line(b"", "/a"), b"/a\n");
     }
 
     #[test]
@@ -208,7 +224,7 @@ mod tests {
             ("*.tmp\n*.o\r\n/c\n", "*.tmp\n*.o\r\n/b\n/c\n"),
             ("*.tmp\r\n/a\n/c\n", "*.tmp\r\n/a\n/b\n/c\n"),
         ] {
-            assert_eq!(with_line(text, "/b"), all);
+            assert_eq!(with_line(text.as_bytes(), "/b"), all.as_bytes());
         }
     }
 

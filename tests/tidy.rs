@@ -162,6 +162,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+#[allow(clippy::disallowed_methods, reason = "tests know no crate of ours")]
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
 }

@@ -206,6 +206,9 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
 /// How many of the things that were added are named, and of the files that git is to be given.
 const NAMED: usize = 6;
 
+/// How many bytes the name of a file may have.
+const LONGEST_NAME: usize = 255;
+
 /// What pointers are to record: by pointer and data.
 type States = BTreeMap<(ProjectPath, ProjectPath), FileState>;
 
@@ -454,6 +457,13 @@ impl Admission<'_> {
             return self.known(path, &stage.address.file, &top.path);
         }
         let pointer = self.project.dialect.pointer_of(path);
+        if pointer.name().len() > LONGEST_NAME {
+            let above = path.parent().filter(|folder| !folder.is_root());
+            let folder =
+                above.map_or("a folder around it".to_owned(), |folder| format!("the folder {folder}"));
+            return Err(refuse(&format!("the name of its pointer, {pointer}, would be too long for a file"))
+                .hint(format!("add {folder}, or rename the data")));
+        }
         if pointer.to_path(&self.project.root).symlink_metadata().is_ok() {
             return Err(refuse(&format!("{pointer} stands there, and is not its pointer"))
                 .hint("rename the data, or that file"));

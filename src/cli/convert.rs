@@ -273,7 +273,14 @@ fn convert(
     printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
     let mut texts = match dry {
         true => BTreeMap::new(),
-        false => with_outs(&new, converted.stages.iter(), &converted, None, &mut |_| ())?,
+        false => with_outs(&new, converted.stages.iter(), &converted, None, &mut |_| ())?
+            .into_iter()
+            .map(|(file, text)| match String::from_utf8(text) {
+                Ok(text) => Ok((file, text)),
+                Err(_) => Err(CliError::message(format!("failed to read {file}: it is not UTF-8 text"))
+                    .hint("a conversion notes what it changes as text: write that file in UTF-8")),
+            })
+            .collect::<CliResult<_>>()?,
     };
     if let Some(text) = attributes::renamed(&new)? {
         texts.insert(ProjectPath::root().join(attributes::FILE), text);

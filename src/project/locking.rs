@@ -36,8 +36,8 @@ impl Project {
         interrupt: &Interrupt,
         printer: Printer,
     ) -> CliResult<LockFile> {
-        let ready = self.make_pipe_folder().and_then(|()| Ok(self.prepare_cache()?));
-        ready.map_err(|fault| self.told_if_read_only(fault, NOTHING_DONE))?;
+        self.make_pipe_folder().map_err(|fault| self.told_if_read_only(fault, NOTHING_DONE))?;
+        self.prepare_cache().map_err(|fault| self.told_of_cache(fault.into()))?;
         let patience = self.patience(wait);
         let path = self.pipe_path("lock");
         let told = &mut |holder: &str| tell_wait(holder, printer);
@@ -106,6 +106,16 @@ impl Project {
             LockError::Held { .. } => CliError::from(fault).hint(self.waiting_hint()),
             LockError::Disk(fault) => CliError::from(fault),
         }
+    }
+
+    /// The same of a cache that lies elsewhere: the project may well be written to.
+    fn told_of_cache(&self, fault: CliError) -> CliError {
+        let cache = self.cache_folder();
+        if cache.starts_with(&self.root) || !fault.is_read_only() {
+            return self.told_if_read_only(fault, NOTHING_DONE);
+        }
+        fault
+            .context(format!("{NOTHING_DONE}: nothing can be written into the cache {}", base::shown(&cache)))
     }
 
     /// Says of a project in which nothing can be written that this is why something was not done.

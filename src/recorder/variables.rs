@@ -53,7 +53,7 @@ pub fn search_path_with_this_binary(project: &Project) -> Option<OsString> {
 fn starts(binary: &Path, script: &Path) -> Option<()> {
     let quoted = binary.to_str()?.replace('\'', r"'\''");
     let text = format!("#!/bin/sh\nexec '{quoted}' \"$@\"\n");
-    if std::fs::read(script).ok().as_deref() != Some(text.as_bytes()) {
+    if disk::read_bytes(script).ok().as_deref() != Some(text.as_bytes()) {
         disk::replace_volatile(script, text.as_bytes()).ok()?;
     }
     disk::set_mode(script, 0o755).ok()

@@ -205,7 +205,7 @@ fn on_disk(root: &Path, path: &ProjectPath, is_named: bool, found: &mut Files) {
             }
         }
     } else if at.is_file() {
-        found.insert(path.clone(), std::fs::read(&at).map_err(|fault| fault.to_string()));
+        found.insert(path.clone(), disk::read_bytes(&at).map_err(|fault| fault.to_string()));
     }
 }
 

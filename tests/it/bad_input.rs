@@ -570,3 +570,47 @@ fn words_of_other_tools_are_translated() {
         sandbox.pipe(words).code(2).tells(&["tip: ", tells]);
     }
 }
+
+/// A comment in Latin-1, which git takes.
+#[test]
+fn an_ignore_file_that_is_not_utf8_keeps_its_bytes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("data", "1");
+    let text = b"# \xe9t\xe9\n*.tmp\n";
+    sandbox.write(".gitignore", text);
+    sandbox.ok(["add", "data"]);
+    assert_eq!(sandbox.bytes(".gitignore"), [&text[..], b"/data\n"].concat());
+    sandbox.ok(["remove", "data.pipe"]);
+    assert_eq!(sandbox.bytes(".gitignore"), text);
+}
+
+#[test]
+fn a_name_that_leaves_no_room_for_its_pointers_is_told() {
+    for is_dvc in [false, true] {
+        let sandbox = crate::bad_data::data(is_dvc);
+        let name = "x".repeat(255);
+        sandbox.write(&format!("sub/{name}"), "1");
+        sandbox.write(&name, "1");
+        let said = sandbox.pipe(["add", &format!("sub/{name}")]).code(2);
+        said.tells(&[
+            "the name of its pointer",
+            "would be too long",
+            "add the folder sub, or rename the data",
+        ]);
+        sandbox.pipe(["add", &name]).code(2).tells(&["add a folder around it, or rename the data"]);
+        sandbox.ok(["add", "sub"]);
+    }
+}
+
+/// The project may well be written to.
+#[test]
+fn a_cache_elsewhere_that_may_not_be_entered_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("data", "1");
+    sandbox.ok(["config", "cache.dir", "../elsewhere"]);
+    std::fs::create_dir(sandbox.path("../elsewhere")).unwrap();
+    crate::bad_data::set_mode(&sandbox, "../elsewhere", 0);
+    let said = crate::bad_data::as_nobody(&sandbox, &["add", "data"]).code(2);
+    assert!(said.stderr.contains("nothing can be written into the cache"), "{}", said.stderr);
+    assert!(!said.stderr.contains("the project"), "{}", said.stderr);
+}

@@ -89,6 +89,7 @@ mod mlflow;
 mod mlflow_tool;
 mod models;
 mod moved_files;
+mod no_files;
 mod options;
 mod out_patterns;
 mod outdated;

@@ -46,7 +46,9 @@ impl fmt::Display for PathError {
             }
             PathError::Outside(path) => write!(f, "`{}` leads out of the project", one_line(path)),
             PathError::Spelling { text, record } => {
-                let record = if record.is_empty() { "." } else { record };
+                if record.is_empty() {
+                    return write!(f, "`{}` is the folder itself; expected a path in it", one_line(text));
+                }
                 write!(
                     f,
                     "`{}` is not how records spell a path; expected `{}`",
@@ -272,6 +274,8 @@ mod tests {
             assert!(ProjectPath::from_record(text).is_err(), "{text}");
         }
         let told = ProjectPath::from_record("a//b").unwrap_err().to_string();
+        let root = ProjectPath::from_record(".").unwrap_err().to_string();
+        assert_eq!(root, "`.` is the folder itself; expected a path in it");
         assert_eq!(told, "`a//b` is not how records spell a path; expected `a/b`");
         assert!(ProjectPath::from_record("a/b.git/c").is_ok());
     }

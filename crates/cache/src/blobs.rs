@@ -147,7 +147,7 @@ impl Blobs {
     /// The first blob of a content, or folder of the cache, that lies there and may not be read.
     pub fn denied(&self, state: &FileState) -> Option<PathBuf> {
         let is_denied = |path: &Path| {
-            fs::File::open(path).is_err_and(|fault| fault.kind() == std::io::ErrorKind::PermissionDenied)
+            disk::open(path).is_err_and(|fault| fault.kind() == std::io::ErrorKind::PermissionDenied)
         };
         let (mut open, mut seen) = (vec![*state], HashSet::new());
         while let Some(state) = open.pop() {
@@ -252,7 +252,7 @@ impl Blobs {
         let path = self.place(&digest, false);
         // One that a loss of power cut off has another size.
         let is_whole = |found: fs::Metadata| found.is_file() && found.len() == bytes.len() as u64;
-        touch_or_place(&path, bytes, fs::metadata(&path).is_ok_and(is_whole))?;
+        self.touch_or_place(&digest, &path, bytes, fs::metadata(&path).is_ok_and(is_whole))?;
         Ok(digest)
     }
 
@@ -260,8 +260,30 @@ impl Blobs {
     pub(crate) fn store_manifest(&self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
         let path = self.place(digest, true);
         // It has no seal, and is small.
-        let is_whole = fs::read(&path).is_ok_and(|found| found == manifest);
-        touch_or_place(&path, manifest, is_whole)
+        let is_whole = disk::read_bytes(&path).is_ok_and(|found| found == manifest);
+        self.touch_or_place(digest, &path, manifest, is_whole)
+    }
+
+    fn touch_or_place(
+        &self,
+        digest: &Digest,
+        path: &Path,
+        bytes: &[u8],
+        is_whole: bool,
+    ) -> Result<(), CacheError> {
+        // Where touching is refused (another user's blob), that it is there has to do.
+        if is_whole && disk::touch(path).unwrap_or_else(|_| path.is_file()) {
+            return Ok(());
+        }
+        let place = || disk::place_bytes(bytes, path, Mode::Exact(0o444), Stamp::now());
+        match place() {
+            // A file takes the place of all but a folder.
+            Err(_) if path.is_dir() => {
+                self.quarantine(digest)?;
+                Ok(place()?)
+            }
+            placed => Ok(placed?),
+        }
     }
 
     /// The digest that a path inside this cache is the blob of.
@@ -284,6 +306,9 @@ impl Blobs {
         if metadata.is_file() && is_sealed(digest, &Stamp::of(&metadata)) {
             return Ok(Some(true));
         }
+        if !metadata.is_file() {
+            return Ok(Some(false));
+        }
         if self.is_old(digest) {
             return self.is_named_right(digest, &path).map(Some);
         }
@@ -296,6 +321,14 @@ impl Blobs {
             }
         }
         Ok(Some(found == *digest))
+    }
+
+    /// Opens a blob to read it.
+    ///
+    /// # Errors
+    /// When it is missing, cannot be read, or is no file.
+    pub fn open(&self, digest: &Digest) -> std::io::Result<fs::File> {
+        disk::open(&self.path(digest))
     }
 
     /// The bytes of a blob, checked against its name.
@@ -392,26 +425,17 @@ impl Blobs {
             aside = folder.join(format!("{}.{number}", digest.hex()));
         }
         let manifest = self.layout.manifest(&self.root, digest);
-        let path = if self.has(digest) { self.path(digest) } else { manifest };
+        // In place of either there may be what is no file.
+        let is_manifest = !self.has(digest) && fs::symlink_metadata(&manifest).is_ok();
+        let path = if is_manifest { manifest } else { self.path(digest) };
         disk::move_path(&path, &aside)?;
         Ok(aside)
     }
 }
 
-fn touch_or_place(path: &Path, bytes: &[u8], is_whole: bool) -> Result<(), CacheError> {
-    // Where touching is refused (another user's blob), that it is there has to do.
-    if !is_whole || !disk::touch(path).unwrap_or_else(|_| path.is_file()) {
-        disk::place_bytes(bytes, path, Mode::Exact(0o444), Stamp::now())?;
-    }
-    Ok(())
-}
-
 fn read_at(path: PathBuf, digest: &Digest) -> Result<Vec<u8>, CacheError> {
-    let bytes = disk::read_optional(&path).map_err(|fault| CacheError::Unreadable {
-        digest: *digest,
-        path: path.clone(),
-        source: fault.source,
-    })?;
+    let bytes = disk::read_optional(&path)
+        .map_err(|fault| CacheError::of_read(&path, fault.source).of_blob(digest, &path))?;
     let bytes = bytes.ok_or(CacheError::Missing { digest: *digest })?;
     if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
         return Err(CacheError::Damaged { digest: *digest, path });

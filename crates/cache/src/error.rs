@@ -126,9 +126,12 @@ impl CacheError {
         }
     }
 
-    /// The same where what could not be read is the blob of `digest`.
+    /// The same where what could not be read is the blob of `digest`: one that is no file is a damaged one.
     pub(crate) fn of_blob(self, digest: &Digest, blob: &Path) -> Self {
         match self {
+            CacheError::Read { path, source } if path == blob && disk::is_no_file(&source) => {
+                CacheError::Damaged { digest: *digest, path }
+            }
             CacheError::Read { path, source } if path == blob => {
                 CacheError::Unreadable { digest: *digest, path, source }
             }

@@ -136,8 +136,7 @@ pub(crate) struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     pub(crate) fn open(path: &'a Path) -> Result<Self, CacheError> {
-        let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
-        let (metadata, file) = opened.map_err(|source| CacheError::of_read(path, source))?;
+        let (file, metadata) = disk::open_known(path).map_err(|source| CacheError::of_read(path, source))?;
         Ok(Opened { path, file, stamp: Stamp::of(&metadata) })
     }
 
@@ -233,7 +232,7 @@ mod tests {
                 assert_eq!(read, (size <= SMALL).then(|| bytes.clone()));
             }
             // One that is not as long as it was said to be.
-            let read = |size| read_small(&mut File::open(&path).unwrap(), size).unwrap();
+            let read = |size| read_small(&mut disk::open(&path).unwrap(), size).unwrap();
             assert_eq!(read(size + 10), bytes);
             assert_eq!(read(size.saturating_sub(1)), bytes);
         }

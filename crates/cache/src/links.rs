@@ -354,13 +354,17 @@ impl Workspace {
     ) -> Result<(), CacheError> {
         let blob = self.blobs.path(digest);
         // What is read anyway is asked by what was opened: its name is gone through once.
-        let mut opened = if self.links.may_share() { None } else { File::open(&blob).ok() };
-        let metadata = opened.as_ref().map_or_else(|| fs::metadata(&blob), File::metadata);
-        let Ok(metadata) = metadata else { return Err(CacheError::Missing { digest: *digest }) };
+        let mut opened = if self.links.may_share() { None } else { disk::open_known(&blob).ok() };
+        let metadata =
+            opened.as_ref().map_or_else(|| fs::metadata(&blob).ok(), |(_, known)| Some(known.clone()));
+        let Some(metadata) = metadata else { return Err(CacheError::Missing { digest: *digest }) };
         // What an old DVC stored may be known by another digest than that of its bytes.
         let may_share =
             placement == Placement::Linked && !executable && metadata.len() > 0 && !self.blobs.is_old(digest);
         let damaged = || CacheError::Damaged { digest: *digest, path: blob.clone() };
+        if !metadata.is_file() {
+            return Err(damaged());
+        }
         let mode = Mode::New { executable };
         let placed = self.links.first_that_works(&blob, os_path, may_share, |kind| {
             if kind.is_shared() {
@@ -373,7 +377,7 @@ impl Workspace {
             let modified = seal(digest, metadata.len(), Stamp::now());
             let is_old = self.blobs.is_old(digest);
             if kind == LinkType::Copy && metadata.len() <= SMALL && !is_old {
-                let file = opened.take().map_or_else(|| File::open(&blob), Ok);
+                let file = opened.take().map_or_else(|| disk::open(&blob), |(file, _)| Ok(file));
                 let bytes = file.and_then(|mut file| read_small(&mut file, metadata.len()));
                 let bytes = bytes.map_err(|source| CacheError::of_read(&blob, source))?;
                 if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
@@ -386,7 +390,7 @@ impl Workspace {
             } else {
                 let is_right = match kind {
                     LinkType::Copy => {
-                        let file = opened.take().map_or_else(|| File::open(&blob), Ok);
+                        let file = opened.take().map_or_else(|| disk::open(&blob), |(file, _)| Ok(file));
                         let file = file.map_err(|source| CacheError::of_read(&blob, source))?;
                         copy_from_cache(digest, is_old, &blob, file, os_path, mode, modified)?
                     }
@@ -576,7 +580,7 @@ impl Blobs {
     /// When the blob is missing or damaged, or the disk refuses; what stood there stands then.
     pub fn copy_to(&self, digest: &Digest, to: &Path, mode: Mode) -> Result<(), CacheError> {
         let blob = self.path(digest);
-        let file = match File::open(&blob) {
+        let file = match disk::open(&blob) {
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
                 return Err(CacheError::Missing { digest: *digest });
             }

@@ -3,7 +3,7 @@
 //! They name contents in old locks and in the old part of a cache, where the file itself lies as it was. What is text is
 //! guessed from the start of each mebibyte; a line end that lies across two of them stays as it is. All of this is theirs.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -20,7 +20,7 @@ const BLOCK: usize = 512;
 /// The digest of a file's bytes with the line ends of Unix, if they are text.
 fn hash_unix_text(path: &Path) -> Result<Digest, CacheError> {
     let hash = || -> io::Result<Digest> {
-        let mut file = File::open(path)?;
+        let mut file = disk::open(path)?;
         let mut hasher = UnixHasher::default();
         let mut buffer = vec![0; PIECE];
         loop {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
 use crate::network;
+use crate::open::open_by;
 
 /// A file that grows: every line goes to the system in one write, so that a reader that follows it, or
 /// a crash, never sees two writers' lines mixed.
@@ -32,7 +33,7 @@ impl Appender {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
-        let open = || OpenOptions::new().append(true).create(true).open(path);
+        let open = || open_by(OpenOptions::new().append(true).create(true), path);
         let file = match open() {
             // Most often the folder is there.
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
@@ -41,7 +42,7 @@ impl Appender {
             }
             opened => opened,
         };
-        Ok(Appender { file: file.context("write file", path)?, path: path.to_owned() })
+        Ok(Appender { file: file.context("write file", path)?.0, path: path.to_owned() })
     }
 
     /// Appends a line; the line feed is added.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::open::is_no_file;
+
 /// A file operation that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {action}: {}", base::shown(path))]
@@ -24,6 +26,7 @@ impl DiskError {
     /// What to do next, where the system's answer suggests it.
     pub fn hint(&self) -> Option<&'static str> {
         match self.source.kind() {
+            _ if is_no_file(&self.source) => Some("move it elsewhere: a file belongs there"),
             io::ErrorKind::StorageFull => Some("the disk is full: free some space and run the command again"),
             io::ErrorKind::QuotaExceeded => Some("the disk quota is used up: free some space and try again"),
             io::ErrorKind::ReadOnlyFilesystem => Some("the file system is mounted read-only"),

@@ -6,13 +6,16 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, Timespec, Timestamps, accessat, utimensat};
+use rustix::fs::{
+    Access, AtFlags, CWD, OFlags, Timespec, Timestamps, accessat, fcntl_getfl, fcntl_setfl, utimensat,
+};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use crate::error::{Context, DiskError};
 use crate::making::Place;
 use crate::network;
+use crate::open::{open, open_by, read_bytes};
 use crate::partial::sync_files;
 use crate::share::{inherit, inherit_file};
 
@@ -212,7 +215,7 @@ pub fn make_folder(path: &Path) -> Result<(), DiskError> {
 /// # Errors
 /// When it is missing or unreadable.
 pub fn read(path: &Path) -> Result<Vec<u8>, DiskError> {
-    fs::read(path).context("read file", path)
+    read_bytes(path).context("read file", path)
 }
 
 /// Reads a whole file; `None` when there is none.
@@ -220,7 +223,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, DiskError> {
 /// # Errors
 /// When it is there and unreadable.
 pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
-    match fs::read(path) {
+    match read_bytes(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(fault) if is_missing(&fault) => Ok(None),
         Err(fault) => Err(DiskError::new("read file", path, fault)),
@@ -243,7 +246,7 @@ pub fn read_text_optional(path: &Path) -> Result<Option<String>, DiskError> {
 /// # Errors
 /// When it is there and unreadable.
 pub fn starts_with(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
-    let mut file = match File::open(path) {
+    let mut file = match open(path) {
         Ok(file) => file,
         Err(fault) if is_missing(&fault) => return Ok(false),
         Err(fault) => return Err(DiskError::new("read file", path, fault)),
@@ -285,11 +288,27 @@ fn is_missing(fault: &io::Error) -> bool {
 /// Opens the file that a command's output goes to, as a shell does: emptied, or to be appended to.
 ///
 /// # Errors
-/// When the file cannot be opened.
+/// When the file cannot be opened, and when it is no file.
 pub fn open_output(path: &Path, append: bool) -> Result<File, DiskError> {
     let mut options = File::options();
     options.write(true).create(true).append(append).truncate(!append);
-    options.open(path).map_err(|fault| DiskError::new("open", path, fault))
+    let opened = open_by(&mut options, path).and_then(|(file, _)| waiting(file));
+    opened.context("open", path)
+}
+
+/// Opens the file that a command's input comes from.
+///
+/// # Errors
+/// When it cannot be opened, and when it is no file.
+pub fn open_input(path: &Path) -> Result<File, DiskError> {
+    open(path).and_then(waiting).context("open", path)
+}
+
+/// The file as other programs expect to be given one.
+fn waiting(file: File) -> io::Result<File> {
+    let flags = fcntl_getfl(&file)?;
+    fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 /// Removes a file, a symlink (not what it points to) or a folder with all that is in it; a missing one

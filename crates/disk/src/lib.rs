@@ -19,6 +19,7 @@ mod making;
 mod mode;
 mod nameless;
 mod network;
+mod open;
 mod partial;
 mod presence;
 mod share;
@@ -29,7 +30,7 @@ pub use board::Board;
 pub use error::DiskError;
 pub use file::{
     create_private, has_room, is_own, is_unfinished, make_folder, may_not_be_read, move_folder, move_path,
-    open_output, read, read_optional, read_text_optional, remove, remove_empty_folders, replace,
+    open_input, open_output, read, read_optional, read_text_optional, remove, remove_empty_folders, replace,
     replace_volatile, replace_volatile_private, replace_volatile_with, replace_with, room, set_mode,
     starts_with, symlink_between, touch,
 };
@@ -46,6 +47,7 @@ pub use network::{
     ask_anew, is_network, is_open_remnant, lock_hiding_option, look_anew, metadata_anew,
     remove_what_is_closed,
 };
+pub use open::{is_no_file, not_a_file, open, open_known, read_bytes, read_text};
 pub use partial::{Partial, keeps_order, sync_files};
 pub use share::{hand_down_alike, is_shared, share_folder};
 pub use stamp::Stamp;

@@ -20,6 +20,7 @@ use crate::file::{make_folder, parent};
 use crate::making::Place;
 use crate::mode::Mode;
 use crate::nameless;
+use crate::open::open;
 
 /// Whether a path could not be followed because symlinks on it lead round in a circle.
 pub fn is_link_circle(fault: &io::Error) -> bool {
@@ -197,7 +198,7 @@ fn duplicate_new(kind: LinkType, from: &Path, to: &Path, mode: Mode) -> io::Resu
         (LinkType::Reflink, _) => reflink_copy::reflink(from, to)?,
         (_, Mode::Exact(_)) => fs::copy(from, to).map(drop)?,
         (_, Mode::New { .. }) => {
-            let mut from = File::open(from)?;
+            let mut from = open(from)?;
             let mut to = OpenOptions::new().write(true).create_new(true).mode(mode.asked()).open(to)?;
             return io::copy(&mut from, &mut to).map(drop);
         }

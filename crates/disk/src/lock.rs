@@ -14,6 +14,7 @@ use base::Timestamp;
 
 use crate::error::{Context, DiskError, is_full};
 use crate::holder::Holder;
+use crate::open::{open, open_by};
 use crate::presence::{self, Entry, Presence, Sign};
 
 /// Who may hold the lock beside this process.
@@ -68,8 +69,8 @@ impl LockFile {
             crate::make_folder(folder)?;
         }
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path);
-        let file = file.context("open lock file", path)?;
+        let file = open_by(options.read(true).write(true).create(true).truncate(false), path);
+        let (file, _) = file.context("open lock file", path)?;
         LockFile::wait((file, path), Some(command), sharing, patience, go_on, on_wait)
     }
 
@@ -85,7 +86,7 @@ impl LockFile {
         go_on: &dyn Fn() -> bool,
         on_wait: &mut dyn FnMut(&str),
     ) -> Result<Option<Self>, LockError> {
-        match File::open(path) {
+        match open(path) {
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
             file => {
                 let file = file.context("open lock file", path)?;
@@ -227,7 +228,7 @@ impl Moment {
     /// # Errors
     /// When the file cannot be made or locked.
     pub fn take(path: &Path) -> Result<Self, DiskError> {
-        let open = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let open = || open_by(OpenOptions::new().write(true).create(true).truncate(false), path);
         let file = match open() {
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
                 crate::make_folder(path.parent().unwrap_or(path))?;
@@ -235,7 +236,7 @@ impl Moment {
             }
             opened => opened,
         };
-        let file = file.context("open lock file", path)?;
+        let (file, _) = file.context("open lock file", path)?;
         match file.lock() {
             Err(fault) if !presence::is_unsupported(&fault) => Err(DiskError::new("lock file", path, fault)),
             _ => Ok(Moment { _file: file }),

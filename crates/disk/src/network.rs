@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::error::DiskError;
 use crate::file::parent;
+use crate::open::open;
 
 /// Whether a folder or file is on a file system of which other machines may have the same files. One that is not known
 /// counts as one of this machine, FUSE too.
@@ -118,7 +119,7 @@ pub fn metadata_anew(path: &Path) -> io::Result<Metadata> {
     let folder = parent(path);
     if is_network(folder) {
         let _ = File::open(folder);
-        match File::open(path) {
+        match open(path) {
             Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => {}
             opened => return opened?.metadata(),
         }

@@ -18,6 +18,7 @@ use crate::error::{Context, DiskError, is_full};
 use crate::file::{make_folder, parent};
 use crate::link::times;
 use crate::nameless;
+use crate::open::open_by;
 use crate::share::inherit_file;
 use crate::stamp::Stamp;
 
@@ -254,8 +255,9 @@ impl Drop for Partial {
 fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf, fs::Metadata)>> {
     let Some(path) = kept_path(to) else { return Ok(None) };
     for _ in 0..3 {
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = match opened {
+        let mut options = OpenOptions::new();
+        let opened = open_by(options.read(true).write(true).create(true).truncate(false), &path);
+        let (file, _) = match opened {
             // Another user's.
             Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
             opened => opened?,

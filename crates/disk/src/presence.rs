@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Context, DiskError};
 use crate::holder::{Holder, Liveness};
 use crate::network;
+use crate::open::{open, open_by, read_bytes};
 
 /// How often a holder touches its file.
 const BEAT: Duration = Duration::from_secs(10);
@@ -69,12 +70,9 @@ impl Presence {
         crate::make_folder(folder)?;
         let name = format!("{}-{}", entry.holder.file_name(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let path = folder.join(name);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .context("write file", &path)?;
+        let mut options = OpenOptions::new();
+        let opened = open_by(options.write(true).create(true).truncate(true), &path);
+        let (mut file, _) = opened.context("write file", &path)?;
         // Where there are no locks, the touched file has to do.
         let _ = file.try_lock();
         let text = serde_json::to_vec(entry).expect("an entry is plain data");
@@ -121,7 +119,7 @@ pub(crate) fn others(folder: &Path) -> Vec<(Entry, Sign)> {
         }
         // A file that is being written or removed tells nothing yet or no more.
         let path = file.path();
-        let Some(entry) = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Entry>(&text).ok())
+        let Some(entry) = read_bytes(&path).ok().and_then(|text| serde_json::from_slice::<Entry>(&text).ok())
         else {
             continue;
         };
@@ -148,7 +146,7 @@ fn sign(path: &Path, holder: &Holder) -> Sign {
         Liveness::Dead => return Sign::Dead,
         Liveness::Elsewhere => {}
     }
-    let Ok(file) = File::open(path) else { return Sign::Dead };
+    let Ok(file) = open(path) else { return Sign::Dead };
     if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
         return Sign::Alive;
     }

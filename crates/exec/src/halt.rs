@@ -54,7 +54,7 @@ fn groups_below(groups: &[Pid]) -> Vec<Pid> {
     let processes: Vec<[i32; 3]> = entries
         .filter_map(|entry| {
             let pid = entry.ok()?.file_name().to_str()?.parse::<i32>().ok()?;
-            let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let status = disk::read_text(format!("/proc/{pid}/stat").as_ref()).ok()?;
             // Behind the name, which may hold anything: its state, its parent, its group.
             let mut fields = status.rsplit_once(") ")?.1.split(' ').skip(1);
             Some([pid, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])

@@ -464,7 +464,7 @@ fn processes_of(folder: &Path) -> Vec<Pid> {
         .filter(|pid| *pid != std::process::id().cast_signed())
         .filter(|pid| {
             // A process of somebody else does not show its environment, and is none of ours.
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let environment = disk::read_bytes(format!("/proc/{pid}/environ").as_ref()).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|variable| variable == wanted)
         })
         .filter_map(Pid::from_raw)

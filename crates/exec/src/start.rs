@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -116,7 +115,7 @@ fn start_plain(spawn: &Spawn<'_>, mark: &Marks, program: &Path, plain: &Plain<'_
     for (direction, file) in &plain.files {
         let file = spawn.folder.join(file);
         match direction {
-            Direction::Input => command.stdin(File::open(file).ok()?),
+            Direction::Input => command.stdin(disk::open_input(&file).ok()?),
             Direction::Output => command.stdout(disk::open_output(&file, false).ok()?),
             Direction::Append => command.stdout(disk::open_output(&file, true).ok()?),
         };

@@ -1,5 +1,6 @@
 //! Both logs of a short training, read back.
 #![cfg(feature = "train")]
+#![allow(clippy::disallowed_methods, reason = "tests read what was written as others do")]
 
 use base::Timestamp;
 use learn::{Control, DataConfig, Logs, TrainConfig, generate, train};

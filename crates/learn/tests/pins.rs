@@ -3,6 +3,7 @@
 //! Full trainings; meant for `cargo test --release`. What is expected here comes from measurements of the original
 //! program, not from this code.
 #![cfg(feature = "train")]
+#![allow(clippy::disallowed_methods, reason = "tests read what was written as others do")]
 
 use std::path::Path;
 use std::sync::OnceLock;

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -253,7 +253,7 @@ impl FolderRemote {
     /// Copies what of the file is not there yet.
     fn fill(&self, key: &str, upload: &Upload<'_>, partial: &mut Partial) -> Result<(), RemoteError> {
         let unreadable = |source| RemoteError::Unreadable { path: upload.from.to_owned(), source };
-        let mut source = File::open(upload.from).map_err(unreadable)?;
+        let mut source = disk::open(upload.from).map_err(unreadable)?;
         let mut buffer = buffer_for(upload.size);
         // What was put there before may be damaged: then once more from the start.
         for is_again in [false, true] {
@@ -334,13 +334,12 @@ impl Remote for FolderRemote {
         let path = self.path(key, "read")?;
         let failed = |fault| self.unreadable(key, fault);
         let size = match fs::symlink_metadata(&path) {
-            // Nothing but a file is opened: a pipe would hang.
             Ok(metadata) if metadata.is_file() => metadata.len(),
             Ok(_) => return Err(self.missing(key)),
             Err(fault) if is_absent(&fault) && self.root.is_dir() => return Err(self.missing(key)),
             Err(fault) => return Err(failed(fault)),
         };
-        let mut file = match File::open(&path) {
+        let mut file = match disk::open(&path) {
             Ok(file) => file,
             Err(fault) if is_absent(&fault) => return Err(self.missing(key)),
             Err(fault) => return Err(failed(fault)),

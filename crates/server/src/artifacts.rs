@@ -393,8 +393,9 @@ async fn send(
             return Ok((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response());
         }
     };
-    let file = context.blobs.path(&artifact.digest);
-    let body = blocking(move || file_body(&file, start, length).map_err(|fault| lost(&fault))).await?;
+    let (blobs, digest) = (context.blobs.clone(), artifact.digest);
+    let open = move || file_body(blobs.open(&digest)?, start, length);
+    let body = blocking(move || open().map_err(|fault| lost(&fault))).await?;
     let name = path.rsplit_once('/').map_or(path.as_str(), |(_, name)| name);
     let described = [
         (CONTENT_TYPE, content_type(&path).to_owned()),

@@ -135,7 +135,7 @@ mod tests {
         let connection = Connection::open(&path).expect("opens");
         connection.execute_batch("CREATE TABLE t (x); BEGIN EXCLUSIVE").expect("locked");
         let file = format!(":{} ", std::fs::metadata(&path).expect("there").ino());
-        let is_locked = || std::fs::read_to_string("/proc/locks").expect("read").contains(&file);
+        let is_locked = || disk::read_text("/proc/locks".as_ref()).expect("read").contains(&file);
         assert!(is_locked());
         drop(refused().into_error(&path, "read"));
         assert!(is_locked());

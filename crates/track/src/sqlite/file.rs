@@ -26,7 +26,9 @@ impl FileId {
     pub(super) fn at(path: &Path) -> Result<Option<FileId>, Fault> {
         let of = |found: Metadata| FileId { device: found.dev(), inode: found.ino() };
         match std::fs::metadata(path) {
-            Ok(found) => Ok(Some(of(found))),
+            Ok(found) if found.is_file() => Ok(Some(of(found))),
+            // SQLite would wait for a named pipe for ever.
+            Ok(found) => Err(failed(path, disk::not_a_file(&found))),
             Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(None),
             Err(fault) => Err(failed(path, fault)),
         }
@@ -53,6 +55,7 @@ pub(super) fn make_ready(path: &Path) -> Result<(), Fault> {
     }
     // One at a time: another process may be doing it, and have opened the file since. The lock goes with the handle; where
     // the file system has none for folders, it goes without.
+    #[allow(clippy::disallowed_methods, reason = "it is a folder, opened for its lock")]
     let folder = File::open(folder_of(path)).map_err(|fault| failed(path, fault))?;
     let _ = folder.lock();
     if has_foreign_log(path)? {

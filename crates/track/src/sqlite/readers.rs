@@ -106,6 +106,7 @@ impl Readers {
 /// Opens a file of the current schema and writes nothing, not even beside it.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    FileId::at(path)?;
     if file::has_foreign_log(path)? {
         let source = "the log beside it belongs to a file that lay there before".into();
         return Err(StoreError::Failed { doing: "read", path: path.to_owned(), source }.into());
