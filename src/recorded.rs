@@ -353,11 +353,15 @@ pub fn of_target(pipeline: &Pipeline, base: &ProjectPath, target: &str) -> Vec<P
         let mut outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).map(place);
         outs.any(|out| out.contains(path) || path.contains(&out))
     };
-    if ProjectPath::resolve(base, target).is_ok_and(|path| is_data(&path)) {
+    let path = ProjectPath::resolve(base, target);
+    if path.as_ref().is_ok_and(is_data) {
         return Vec::new();
     }
     let stages = pipeline.targets(&[target], base).unwrap_or_default();
-    stages.iter().flat_map(|id| &pipeline.stage(*id).outs).map(place).collect()
+    let stages = stages.iter().map(|id| pipeline.stage(*id));
+    // Data has the name of a stage as seen from the root, and is no data at that path below another folder.
+    let is_pointed = path.is_ok_and(|path| pipeline::is_pointer(&path));
+    stages.filter(|stage| is_pointed || !stage.is_source()).flat_map(|stage| &stage.outs).map(place).collect()
 }
 
 /// How data is named: folders with a slash behind them.

@@ -170,7 +170,8 @@ fn a_conflict_in_a_record_is_told_with_its_place_and_stays() {
 fn a_corrupt_blob_and_a_remote_that_is_gone_are_named_with_the_way_out() {
     for is_dvc in [false, true] {
         let sandbox = data(is_dvc);
-        sandbox.pipe(["pull"]).code(2).tells(&["there is no remote", "pipe remote add"]);
+        sandbox.pipe(["pull"]).code(0).tells(&["No remote is chosen, and none is needed"]);
+        sandbox.pipe(["push"]).code(2).tells(&["there is no remote", "pipe remote add"]);
         sandbox.ok(["remote", "add", "-d", "store", "../store"]);
         sandbox.ok(["push"]);
         let folder = if is_dvc { ".dvc/cache/files" } else { ".pipe/cache/blake3" };

@@ -165,7 +165,8 @@ fn a_params_file_that_does_not_parse_is_named_and_the_others_are_compared() {
     params.yaml  lr   0.1  0.2  +0.1
     --- stderr
     error: failed to read file: ROOT/more.toml
-      caused by: Is a directory (os error 21)
+      caused by: it is a folder, not a file
+    hint: move it elsewhere: a file belongs there
     error: other.json:1:7: expected value
     ");
     snapshot!(sandbox.pipe(["params", "diff", "--deps", "--json"]), @r#"
@@ -182,7 +183,8 @@ fn a_params_file_that_does_not_parse_is_named_and_the_others_are_compared() {
     }
     --- stderr
     error: failed to read file: ROOT/more.toml
-      caused by: Is a directory (os error 21)
+      caused by: it is a folder, not a file
+    hint: move it elsewhere: a file belongs there
     error: other.json:1:7: expected value
     "#);
     // What the pipeline itself is made of cannot be left out.

@@ -188,7 +188,7 @@ fn a_result_that_cannot_be_recorded_is_a_failure() {
     let run = sandbox.stage_run("a");
     assert_eq!(run["status"], "FAILED");
     let why = run["tags"]["pipe.failure"].as_str().unwrap();
-    assert!(why.contains(".pipe/journal") && why.contains("directory"), "{why}");
+    assert!(why.contains(".pipe/journal") && why.contains("folder"), "{why}");
     assert!(!sandbox.states().contains("fresh"));
     // The lock: the journal has the result, and the reproduction says what went wrong.
     sandbox.write("pipeline.yaml", pipeline("mkdir -p pipeline.lock/x"));

@@ -42,7 +42,12 @@ impl Appender {
             }
             opened => opened,
         };
-        Ok(Appender { file: file.context("write file", path)?.0, path: path.to_owned() })
+        Ok(Appender::of(file.context("write file", path)?.0, path))
+    }
+
+    /// Goes on with a file that is open to be written; faults call it `path`.
+    pub fn of(file: File, path: &Path) -> Self {
+        Appender { file, path: path.to_owned() }
     }
 
     /// Appends a line; the line feed is added.

@@ -131,6 +131,9 @@ impl Attempt<'_, '_, '_> {
                 Err(fault) => return Err(fault),
             }
         }
+        if is_to_be_brought && self.is_untouched(&assessment, reasons)? {
+            self.end_bringing();
+        }
         if self.stage.frozen && !sources.is_empty() {
             // Its result was in the cache when it was judged, and is damaged.
             let frozen = Assessment { decision: Decision::Frozen { reasons: reasons.clone() }, ..assessment };
@@ -377,6 +380,19 @@ impl Attempt<'_, '_, '_> {
         agree(self.shop.world.workspace, self.stage, &lock.outs);
         self.end_bringing();
         Ok(())
+    }
+
+    /// Whether the outs hold what they held when they were judged, and that was no half of anything.
+    fn is_untouched(&self, judged: &Assessment, reasons: &[StaleReason]) -> Result<bool, Failure> {
+        if reasons.iter().any(|reason| matches!(reason, StaleReason::CheckoutCutOff { .. })) {
+            return Ok(false);
+        }
+        for (out, before) in self.stage.outs.iter().zip(&judged.outs) {
+            if outs::observe(self.shop.world.workspace, out)? != *before {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What the outs hold is recorded by now, whatever was to come before.

@@ -429,7 +429,8 @@ mod tests {
         std::fs::write(root.join("model"), "good").unwrap();
         let note = Note::new("pipe repro", wish(&[], &["model"], &[]));
         let mut claim = Claim::in_folder(root.join("jobs/1"), note).unwrap();
-        claim.file = Some(Appender::open("/dev/full".as_ref()).unwrap());
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        claim.file = Some(Appender::of(full, "/dev/full".as_ref()));
         assert!(aside::Aside::set(root, claim, None).is_err());
         assert_eq!(std::fs::read_to_string(root.join("model")).unwrap(), "good");
     }
