@@ -70,7 +70,7 @@ pub fn merged_up_to(root: &Path, file: &Path, text: &str) -> DvcSections {
     let mut merged = DvcSections::new();
     for known in files(root) {
         let is_it = known == file;
-        let said = if is_it { Some(text.to_owned()) } else { std::fs::read_to_string(&known).ok() };
+        let said = if is_it { Some(text.to_owned()) } else { disk::read_text(&known).ok() };
         for (section, keys) in parse(&said.unwrap_or_default()) {
             merged.entry(section).or_default().extend(keys);
         }

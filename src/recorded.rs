@@ -360,7 +360,7 @@ pub fn of_target(pipeline: &Pipeline, base: &ProjectPath, target: &str) -> Vec<P
     let stages = pipeline.targets(&[target], base).unwrap_or_default();
     let stages = stages.iter().map(|id| pipeline.stage(*id));
     // Data has the name of a stage as seen from the root, and is no data at that path below another folder.
-    let is_pointed = path.is_ok_and(|path| pipeline::is_pointer(&path));
+    let is_pointed = path.is_ok_and(|path| is_pointer(&path));
     stages.filter(|stage| is_pointed || !stage.is_source()).flat_map(|stage| &stage.outs).map(place).collect()
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use base::{FileState, ProjectPath};
-use cache::{CacheError, Ignores, Placement, State, Workspace};
+use cache::{CacheError, Ignores, Placement, Workspace};
 use clap::Args;
 use exec::Wish;
 use pipeline::{
@@ -19,7 +19,7 @@ use pipeline::{
 };
 
 use crate::cli::targets::no_pattern;
-use crate::cli::{quoted, quoted_path, tell_damage, tell_link};
+use crate::cli::{quoted, quoted_path, tell_damage};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};

@@ -673,7 +673,7 @@ mod tests {
         let runner = LocalRunner::with(BTreeSet::new(), vec![above.clone()]);
         tell_halted(&folder.path().join("above"), Duration::from_secs(60 * 60));
         assert_eq!(runner.run(&spawn, &|_, _| {}).unwrap(), Exit::Code(0));
-        let files = std::fs::read_to_string(folder.path().join("files")).unwrap();
+        let files = disk::read_text(&folder.path().join("files")).unwrap();
         assert_eq!(files, format!("{}:{}\n", folder.path().join("job/halted").display(), above.display()));
     }
 
