@@ -196,5 +196,5 @@ fn read(file: &Path) -> Option<Note> {
 }
 
 fn write(file: &Path, note: &Note) -> Result<(), DiskError> {
-    disk::replace_volatile(file, serde_json::to_string(note).expect("plain data").as_bytes())
+    disk::place_volatile(file, serde_json::to_string(note).expect("plain data").as_bytes())
 }

@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Context, DiskError};
 use crate::making::Place;
+use crate::nameless;
 use crate::network;
 use crate::open::{open, open_by, read_bytes};
 use crate::partial::sync_files;
@@ -125,6 +126,19 @@ pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let (temporary, place) = volatile(path, bytes, 0o666)?;
     inherit_file(temporary.as_file(), parent(path)).context("write file", path)?;
     give_name(temporary, &place, path)
+}
+
+/// As [`replace_volatile`], of which nothing is left when the process is killed before it is done, where nothing stands at
+/// `path` and the file system has files without a name.
+///
+/// # Errors
+/// As [`replace`].
+pub fn place_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let folder = parent(path);
+    let Some(mut file) = nameless::open(folder, 0o666) else { return replace_volatile(path, bytes) };
+    let written = inherit_file(&file, folder).and_then(|()| file.write_all(bytes));
+    written.and_then(|()| network::tell(&file, folder)).context("write file", path)?;
+    nameless::give_name(&mut file, path)
 }
 
 /// As [`replace_volatile`], for a file that only its owner may read.
@@ -491,6 +505,17 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<(), DiskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_placed_is_whole_and_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes/one");
+        for text in ["first", "second"] {
+            place_volatile(&path, text.as_bytes()).unwrap();
+            assert_eq!(read(&path).unwrap(), text.as_bytes());
+            assert_eq!(fs::read_dir(parent(&path)).unwrap().count(), 1, "nothing else is left");
+        }
+    }
 
     #[test]
     fn read_only_folders_are_moved_and_removed() {

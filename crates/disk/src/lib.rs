@@ -30,9 +30,9 @@ pub use board::Board;
 pub use error::DiskError;
 pub use file::{
     create_private, has_room, is_own, is_unfinished, make_folder, may_not_be_read, move_folder, move_path,
-    open_input, open_output, read, read_optional, read_text_optional, remove, remove_empty_folders, replace,
-    replace_volatile, replace_volatile_private, replace_volatile_with, replace_with, room, set_mode,
-    starts_with, symlink_between, touch,
+    open_input, open_output, place_volatile, read, read_optional, read_text_optional, remove,
+    remove_empty_folders, replace, replace_volatile, replace_volatile_private, replace_volatile_with,
+    replace_with, room, set_mode, starts_with, symlink_between, touch,
 };
 pub use holder::{Holder, Liveness};
 pub use journal::{Journal, JournalError, read_journal};
